@@ -99,6 +99,21 @@ static void print_needed(struct text *text, const struct target *target) {
     text->indentation--;
   }
   text_close(text);
+  for (int i = 0; i < cpu_feature_count(target); i++) {
+    const struct cpu_feature *feature = cpu_feature_of(target, i);
+    if (!feature->asked) continue;
+    text_raw(text, "#ifdef __linux__\n");
+    text_line(text,
+              "if (syscall(SYS_arch_prctl, 0x1023L, %uL) != 0) /* ARCH_REQ_XCOMP_PERM: the process asks for them */",
+              feature->asked);
+    text->indentation++;
+    text_line(text,
+              "return \"this program uses registers of %s that the system does not grant it: --target=portable \"",
+              feature->name);
+    text_line(text, "       \"makes one for all\";");
+    text->indentation--;
+    text_raw(text, "#endif\n");
+  }
 }
 
 /* Only Linux tells a program of AArch64 what its processor has; other systems require what a target without features
@@ -122,6 +137,13 @@ static void print_missing(struct text *text, const struct target *target, const 
 
 void c_machine_headers(struct text *text, const struct target *target) {
   if (target->architecture == ARCHITECTURE_X86_64) text_raw(text, "#include <cpuid.h>\n");
+  bool asks = false;
+  for (int i = 0; i < cpu_feature_count(target); i++) asks = asks || cpu_feature_of(target, i)->asked;
+  if (asks)
+    text_raw(text,
+             "#ifdef __linux__\n#include <sys/syscall.h>\n"
+             "extern long syscall(long, ...); /* unistd.h declares it beside much else, and not for C11 alone */\n"
+             "#endif\n");
   if (target->architecture == ARCHITECTURE_AARCH64) text_raw(text, "#ifdef __linux__\n#include <sys/auxv.h>\n#endif\n");
 }
 

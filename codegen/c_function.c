@@ -238,6 +238,17 @@ static void print_loop(struct writer *writer, const struct statement *s) {
     print_plain_loop(writer, s);
 }
 
+/* Whether the block multiplies matrices in the array, whose rows are read faster where they begin with a line of the cache. */
+static bool is_multiplied(const struct block *block, const struct array *array) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i];
+    for (int j = 0; s->kind == STATEMENT_MULTIPLY && j < s->arguments.count; j++)
+      if (s->arguments.items[j].array == array) return true;
+    if (is_multiplied(&s->body, array)) return true;
+  }
+  return false;
+}
+
 /* Binds the array to a new name, and returns the type to declare it with. */
 static const char *bind_array(struct writer *writer, const struct array *array, const struct block *block) {
   const char *name = writer_declare(writer, array->name);
@@ -246,7 +257,10 @@ static const char *bind_array(struct writer *writer, const struct array *array, 
   int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
   binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
   array_push(writer->arena, &writer->arrays, binding);
-  if (!binding.vectors) return c_element_type(writer->printer, array->storage);
+  const char *element = c_element_type(writer->printer, array->storage);
+  if (!binding.vectors && array->memory == MEMORY_STACK && is_multiplied(block, array))
+    return arena_format(writer->arena, "%s%s", writer->dialect->aligned, element);
+  if (!binding.vectors) return element;
   enum operation row = array->type == TYPE_REAL      ? OPERATION_real_type
                        : array->type == TYPE_BOOLEAN ? OPERATION_mask_type
                                                      : OPERATION_int_type;
@@ -414,6 +428,33 @@ static void print_expand(struct writer *writer, const struct statement *s) {
   writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, writer->simd->scalar[operation], arguments).text);
 }
 
+static void print_multiply(struct writer *writer, const struct statement *s) {
+  static const struct {
+    enum storage a, b;
+    enum operation operation;
+  } rows[] = {
+#define DOT(name, count, x, y) {STORAGE_##x, STORAGE_##y, OPERATION_##name##_multiply},
+#include "ir/dots.def"
+  };
+  struct piece arguments[MULTIPLY_ARGUMENTS];
+  for (int i = 0; i < MULTIPLY_ARGUMENTS; i++) {
+    const struct argument *argument = &s->arguments.items[i];
+    const struct expression *value = writer_resolve(writer, argument->expression);
+    arguments[i] = argument->array ? pointer_piece(writer, argument->array, value) : scalar_piece(writer, value);
+  }
+  size_t row = 0;
+  while (rows[row].a != s->arguments.items[MULTIPLY_A].array->storage ||
+         rows[row].b != s->arguments.items[MULTIPLY_B].array->storage)
+    if (++row == sizeof rows / sizeof *rows) bug("%s: a product that no target has", writer->function->name);
+  /* Where the sums begin at 0, the same argument says where they go to. */
+  const struct expression *far = s->arguments.items[MULTIPLY_FAR].expression,
+                          *begun = s->arguments.items[MULTIPLY_BEGUN].expression;
+  if (far->number != 0 && begun->kind == EXPRESSION_NUMBER && begun->number == 0)
+    arguments[MULTIPLY_BEGUN] = piece_name("-1");
+  const struct template *text = writer->simd->scalar[rows[row].operation];
+  writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, text, arguments).text);
+}
+
 static void print_prefetch(struct writer *writer, const struct statement *s) {
   const struct expression *at = writer_resolve(writer, s->index);
   /* Of elements that share bytes, those before the index count by halves: which half is all the same. */
@@ -441,6 +482,9 @@ static void print_statement(struct writer *writer, const struct statement *s, co
       return;
     case STATEMENT_EXPAND:
       print_expand(writer, s);
+      return;
+    case STATEMENT_MULTIPLY:
+      print_multiply(writer, s);
       return;
     case STATEMENT_PREFETCH:
       print_prefetch(writer, s);

@@ -299,6 +299,12 @@ static const struct helper helpers[] = {
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row), 1);\n"
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 2), 2);\n"
      "  return _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 3), 3);\n"},
+    {"avx512", "lam_word_parts", "Four words of each of four rows.",
+     "__m512i lam_word_parts(const uint8_t *x, int64_t row)",
+     "  __m512i parts = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)x));\n"
+     "  parts = _mm512_inserti32x4(parts, _mm_loadu_si128((const __m128i *)(x + row)), 1);\n"
+     "  parts = _mm512_inserti32x4(parts, _mm_loadu_si128((const __m128i *)(x + row * 2)), 2);\n"
+     "  return _mm512_inserti32x4(parts, _mm_loadu_si128((const __m128i *)(x + row * 3)), 3);\n"},
     {"avx512", "lam_transpose",
      "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
      "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
@@ -317,6 +323,25 @@ static const struct helper helpers[] = {
      "  }\n"
      "  for (int64_t k = whole; k < count; k++)\n"
      "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"},
+    {"avx512", "lam_transpose_words", "The same of words of four bytes, whose rows are so many bytes apart.",
+     "void lam_transpose_words(const void *x, int64_t x_row, void *y, int64_t y_row, int64_t count)",
+     "  const int64_t whole = count - count % 4;\n"
+     "  for (int64_t k = 0; k < whole; k += 4) {\n"
+     "    const uint8_t *const from = (const uint8_t *)x + k * 4;\n"
+     "    uint8_t *const to = (uint8_t *)y + k * y_row;\n"
+     "    const __m512i a = lam_word_parts(from, x_row * 4), b = lam_word_parts(from + x_row, x_row * 4);\n"
+     "    const __m512i c = lam_word_parts(from + x_row * 2, x_row * 4), d = lam_word_parts(from + x_row * 3, x_row * "
+     "4);\n"
+     "    const __m512i ab_lo = _mm512_unpacklo_epi32(a, b), cd_lo = _mm512_unpacklo_epi32(c, d);\n"
+     "    const __m512i ab_hi = _mm512_unpackhi_epi32(a, b), cd_hi = _mm512_unpackhi_epi32(c, d);\n"
+     "    _mm512_storeu_si512(to, _mm512_unpacklo_epi64(ab_lo, cd_lo));\n"
+     "    _mm512_storeu_si512(to + y_row, _mm512_unpackhi_epi64(ab_lo, cd_lo));\n"
+     "    _mm512_storeu_si512(to + y_row * 2, _mm512_unpacklo_epi64(ab_hi, cd_hi));\n"
+     "    _mm512_storeu_si512(to + y_row * 3, _mm512_unpackhi_epi64(ab_hi, cd_hi));\n"
+     "  }\n"
+     "  for (int64_t k = whole; k < count; k++)\n"
+     "    for (int lane = 0; lane < 16; lane++)\n"
+     "      memcpy((uint8_t *)y + k * y_row + lane * 4, (const uint8_t *)x + lane * x_row + k * 4, 4);\n"},
 
     /* --- NEON --- */
     {"neon", "lam_max_lanes", "x > y ? x : y in each lane.", "float32x4_t lam_max_lanes(float32x4_t x, float32x4_t y)",
@@ -470,5 +495,6 @@ static const struct helper helpers[] = {
 const struct helper *helper_at(int number) {
   const int own = (int)(sizeof helpers / sizeof *helpers), stored = number - own;
   if (number < own) return &helpers[number];
-  return stored < storage_helper_count ? &storage_helpers[stored] : NULL;
+  if (stored < storage_helper_count) return &storage_helpers[stored];
+  return stored - storage_helper_count < matrix_helper_count ? &matrix_helpers[stored - storage_helper_count] : NULL;
 }

@@ -17,5 +17,8 @@ const struct helper *helper_at(int number);
 /* Those of c_helpers_storage.c, a part of the same list. */
 extern const struct helper storage_helpers[];
 extern const int storage_helper_count;
+/* Those of c_helpers_matrix.c, which come last. */
+extern const struct helper matrix_helpers[];
+extern const int matrix_helper_count;
 
 #endif

@@ -18,11 +18,13 @@ const struct target *target_read(struct arena *arena, const char *text, const ch
 struct target_feature {
   const char *target, *name;
   const char *attribute; /* what it adds to the target's attribute, where it is an extension */
-  const char *cpu_feature; /* the name of a struct cpu_feature; NULL: it needs none */
+  /* the names of what it needs as in struct cpu_feature, separated by spaces; NULL: it needs nothing */
+  const char *cpu_features;
   const char *description; /* for --help */
   int dots; /* those that rows for it compute: see struct target */
   const char *instructions; /* what its makers call them, where it has dots */
   double expand_bytes; /* see struct target; 0: what the target has without it */
+  int matrix_dots; /* those that it computes for whole tiles, by `instructions`; see struct target */
 };
 const struct target_feature *target_feature_at(int number);
 /* Whether rows for the target `base` and, unless NULL, its feature are rows for this one. */
@@ -41,10 +43,10 @@ bool target_is_foreign(const struct target *target);
 const char *architecture_name(enum architecture architecture);
 /* What a processor must have for a target. On x86-64: where cpuid reports it (leaf; subleaf; eax, ebx, ecx or edx; bit), and
    which registers the system must save for it (bits of xcr0). On AArch64: where Linux reports it (leaf: the entry of the
-   auxiliary vector; bit). */
+   auxiliary vector; bit). Some registers are for programs that ask Linux for them: `asked` is then the number of what it saves. */
 struct cpu_feature {
   const char *name;
-  unsigned leaf, subleaf, word, bit, state;
+  unsigned leaf, subleaf, word, bit, state, asked;
 };
 int cpu_feature_count(const struct target *target);
 const struct cpu_feature *cpu_feature_of(const struct target *target, int number);

@@ -72,6 +72,7 @@ static void define_c(struct text *text, const struct target *target, const bool 
 const struct dialect dialect_c = {
     .types = {[TYPE_REAL] = "float", [TYPE_INTEGER] = "int32_t", [TYPE_BOOLEAN] = "uint8_t", [TYPE_INDEX] = "int64_t"},
     .wide_real = "double",
+    .aligned = "_Alignas(64) ",
     .restricted = "restrict ",
     .vectorised = "LAM_SIMD ",
     .internal = "static ",

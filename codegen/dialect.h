@@ -30,6 +30,7 @@ enum header {
 struct dialect {
   const char *types[TYPE_INDEX + 1]; /* of variables and of elements, by type */
   const char *wide_real; /* a real in double precision */
+  const char *aligned; /* before the type of an array that begins with a line of the cache */
   const char *restricted; /* after the star of a pointer: no other pointer leads to its memory */
   const char *vectorised; /* before a function that uses the target's instructions */
   /* before a function that only this file sees; and before one that is inlined at its calls */

@@ -214,6 +214,16 @@ static void walk_statement(struct walk *walk, struct statement *s) {
         argument->expression = walk_index(walk, argument->array, argument->expression, true, "offset");
       }
       break;
+    case STATEMENT_MULTIPLY:
+      for (int i = 0; i < s->arguments.count; i++) {
+        struct argument *argument = &s->arguments.items[i];
+        if (argument->array) refer(walk, "a", argument->array);
+        if (i == MULTIPLY_FAR) say(walk, "far", (int)argument->expression->number);
+        if (i == MULTIPLY_FAR) continue;
+        argument->expression = walk_index(walk, argument->array, argument->expression, true,
+                                          argument->array ? "offset" : multiply_arguments[i]);
+      }
+      break;
     case STATEMENT_PREFETCH:
       refer(walk, "a", s->array);
       s->index = walk_index(walk, s->array, s->index, true, NULL);

@@ -78,19 +78,22 @@ const struct target *target_find(const char *name) { return find(name, strlen(na
 
 /* The order is that in which names have them: avx512+vnni+bf16. */
 static const struct target_feature extensions[] = {
-    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL, 0},
-    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL, 0},
+    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL, 0,
+     0},
+    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL, 0, 0},
     {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
-     "AVX-VNNI", 0},
+     "AVX-VNNI", 0, 0},
     {"avx512", "vnni", "avx512vnni", "avx512vnni", "AVX512-VNNI: dot products of bytes",
-     1 << DOT_u8_i8 | 1 << DOT_i8_u8, "AVX512-VNNI", 0},
+     1 << DOT_u8_i8 | 1 << DOT_i8_u8, "AVX512-VNNI", 0, 0},
     {"avx512", "bf16", "avx512bf16", "avx512bf16", "AVX512-BF16: dot products of bfloat16", 1 << DOT_bf16,
-     "AVX512-BF16", 0},
-    {"avx512", "vbmi2", "avx512vbmi2", "avx512vbmi2", "AVX512-VBMI2: loads of pruned bytes", 0, NULL, 0.8},
-    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd", 0},
+     "AVX512-BF16", 0, 0},
+    {"avx512", "vbmi2", "avx512vbmi2", "avx512vbmi2", "AVX512-VBMI2: loads of pruned bytes", 0, NULL, 0.8, 0},
+    {"avx512", "amx", "amx-tile,amx-bf16,amx-int8", "amxtile amxbf16 amxint8",
+     "AMX: products of matrices of bfloat16 and of bytes", 0, "AMX", 0, 1 << DOT_bf16 | DOTS_OF_BYTES},
+    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd", 0, 0},
     {"neon", "i8mm", "+i8mm", "i8mm", "dot products of bytes of which one has a sign", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
-     "I8MM", 0},
-    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL, 0},
+     "I8MM", 0, 0},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL, 0, 0},
 };
 enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
 
@@ -115,7 +118,7 @@ static const struct target *extended(struct arena *arena, const struct target *t
   struct target *result = arena_new_struct(arena, struct target);
   *result = *target;
   result->name = base->name, result->attribute = base->attribute, result->cpu_features = base->cpu_features;
-  result->dots = base->dots;
+  result->dots = base->dots, result->matrix_dots = base->matrix_dots;
   result->expand_bytes = base->expand_bytes;
   memcpy(result->dot_instructions, base->dot_instructions, sizeof base->dot_instructions);
   for (int i = 0; i < EXTENSION_COUNT; i++) {
@@ -125,8 +128,10 @@ static const struct target *extended(struct arena *arena, const struct target *t
     if (extensions[i].expand_bytes > 0) result->expand_bytes = extensions[i].expand_bytes;
     for (int dot = 0; dot < DOT_COUNT; dot++)
       if (extensions[i].dots >> dot & 1) result->dot_instructions[dot] = extensions[i].instructions;
-    if (!extensions[i].cpu_feature) continue;
-    result->cpu_features = arena_format(arena, "%s %s", result->cpu_features, extensions[i].cpu_feature);
+    result->matrix_dots |= extensions[i].matrix_dots;
+    if (extensions[i].matrix_dots) result->matrix_instructions = extensions[i].instructions;
+    if (!extensions[i].cpu_features) continue;
+    result->cpu_features = arena_format(arena, "%s %s", result->cpu_features, extensions[i].cpu_features);
     /* The oldest architecture of AArch64 with each of its extensions stands before them. */
     result->attribute = base->architecture == ARCHITECTURE_AARCH64
                             ? arena_format(arena, "%s%s", result->attribute ? result->attribute : "arch=armv8.2-a",
@@ -147,13 +152,18 @@ const struct target *target_reduced(struct arena *arena, const struct target *ta
 /* --- Processors ----------------------------------------------------------------------------------------------------------- */
 
 enum { HWCAP = 16, HWCAP2 = 26 }; /* AT_HWCAP and AT_HWCAP2 of Linux */
+enum { TILE_DATA = 18 }; /* XFEATURE_XTILEDATA of Linux */
 
 static const struct cpu_feature features[] = {
-    {"fma", 1, 0, 2, 12, 0x06},       {"avx2", 7, 0, 1, 5, 0x06},        {"f16c", 1, 0, 2, 29, 0x06},
-    {"avxvnni", 7, 1, 0, 4, 0x06},    {"avx512f", 7, 0, 1, 16, 0xe6},    {"avx512dq", 7, 0, 1, 17, 0xe6},
-    {"avx512bw", 7, 0, 1, 30, 0xe6},  {"avx512vl", 7, 0, 1, 31, 0xe6},   {"avx512vnni", 7, 0, 2, 11, 0xe6},
-    {"avx512bf16", 7, 1, 0, 5, 0xe6}, {"avx512vbmi2", 7, 0, 2, 6, 0xe6}, {"asimd", HWCAP, 0, 0, 1, 0},
-    {"asimddp", HWCAP, 0, 0, 20, 0},  {"i8mm", HWCAP2, 0, 0, 13, 0},     {"bf16", HWCAP2, 0, 0, 14, 0},
+    {"fma", 1, 0, 2, 12, 0x06, 0},        {"avx2", 7, 0, 1, 5, 0x06, 0},
+    {"f16c", 1, 0, 2, 29, 0x06, 0},       {"avxvnni", 7, 1, 0, 4, 0x06, 0},
+    {"avx512f", 7, 0, 1, 16, 0xe6, 0},    {"avx512dq", 7, 0, 1, 17, 0xe6, 0},
+    {"avx512bw", 7, 0, 1, 30, 0xe6, 0},   {"avx512vl", 7, 0, 1, 31, 0xe6, 0},
+    {"avx512vnni", 7, 0, 2, 11, 0xe6, 0}, {"avx512bf16", 7, 1, 0, 5, 0xe6, 0},
+    {"avx512vbmi2", 7, 0, 2, 6, 0xe6, 0}, {"amxtile", 7, 0, 3, 24, 0x60000, TILE_DATA},
+    {"amxbf16", 7, 0, 3, 22, 0x60000, 0}, {"amxint8", 7, 0, 3, 25, 0x60000, 0},
+    {"asimd", HWCAP, 0, 0, 1, 0, 0},      {"asimddp", HWCAP, 0, 0, 20, 0, 0},
+    {"i8mm", HWCAP2, 0, 0, 13, 0, 0},     {"bf16", HWCAP2, 0, 0, 14, 0, 0},
 };
 
 int cpu_feature_count(const struct target *target) {
@@ -176,15 +186,31 @@ const struct cpu_feature *cpu_feature_of(const struct target *target, int number
 
 #if defined __x86_64__
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+
+extern long syscall(long, ...); /* unistd.h declares it for more than POSIX alone */
+#endif
 
 static const enum architecture here = ARCHITECTURE_X86_64;
+
+/* Whether the system lets this process use registers that are only for those who ask. */
+static bool is_granted(unsigned asked) {
+#ifdef __linux__
+  enum { REQUEST_PERMISSION = 0x1023 }; /* ARCH_REQ_XCOMP_PERM, which older headers lack */
+  return !asked || syscall(SYS_arch_prctl, REQUEST_PERMISSION, (unsigned long)asked) == 0;
+#else
+  return !asked;
+#endif
+}
 
 static bool has_feature(const struct cpu_feature *feature) {
   unsigned words[4] = {0}, saved = 0, high;
   if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)
     __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
   return __get_cpuid_count(feature->leaf, feature->subleaf, &words[0], &words[1], &words[2], &words[3]) &&
-         words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state;
+         words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state &&
+         is_granted(feature->asked);
 }
 #elif defined __aarch64__ && defined __linux__
 #include <sys/auxv.h>
@@ -209,6 +235,15 @@ bool target_runs_here(const struct target *target) {
   return true;
 }
 
+/* Whether this machine has all of a list of features. */
+static bool has_all(const char *names) {
+  for (size_t length; *names; names += length + (names[length] != 0)) {
+    length = strcspn(names, " ");
+    if (!has_feature(find_feature(names, length))) return false;
+  }
+  return true;
+}
+
 /* The best target that this machine runs, with all of its extensions that this machine has. */
 static const struct target *native(struct arena *arena) {
   const struct target *best = NULL;
@@ -216,8 +251,8 @@ static const struct target *native(struct arena *arena) {
     if (!targets[i].double_precision && target_runs_here(&targets[i])) best = &targets[i];
   bool has[EXTENSION_COUNT];
   for (int i = 0; i < EXTENSION_COUNT; i++) {
-    const char *name = extensions[i].cpu_feature;
-    has[i] = name && target_takes(best, extensions[i].target, NULL) && has_feature(find_feature(name, strlen(name)));
+    const char *names = extensions[i].cpu_features;
+    has[i] = names && target_takes(best, extensions[i].target, NULL) && has_all(names);
   }
   return extended(arena, best, has);
 }

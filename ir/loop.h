@@ -113,6 +113,14 @@ enum statement_kind {
      The call arguments are &to[at], &values[from] and &masks[first]. C may read values up to EXPAND_BYTES past the last that is taken,
      and does nothing with them */
   STATEMENT_EXPAND,
+  /* A product of matrices, for which processors have instructions on whole tiles: for row < rows and column < columns,
+     c[row * c_row + column] = (begun > 0 ? c[row * c_row + column] : 0) + the sum over k < depth of
+       a[row * a_row + k] b[k / group * b_step + column * group + k % group],
+     where the storages of a and b are those of a dot of `group` products (dots.def). What lies in b's last group behind the depth is 0. In
+     which order reals are added, and whether a subnormal number counts as 0, is the processor's choice. Integers are exact modulo 2^32.
+     The call arguments are &c[..], c_row, &a[..], a_row, &b[..], b_step, rows, columns, depth, begun and far: see enum multiply_argument.
+     Far is a constant without meaning: 1 where c is so large that it leaves the caches before it is read */
+  STATEMENT_MULTIPLY,
   STATEMENT_IF, /* if (expression) body */
   STATEMENT_CALL, /* function(call arguments) */
   STATEMENT_COMMENT /* a line for the reader of the output */
@@ -120,6 +128,23 @@ enum statement_kind {
 
 /* Of bitmaps, see STATEMENT_EXPAND. */
 enum { MASK_BITS = 32, EXPAND_STEP = 2 * MASK_BITS, EXPAND_BYTES = 64 };
+
+/* The arguments of STATEMENT_MULTIPLY. */
+enum multiply_argument {
+  MULTIPLY_C,
+  MULTIPLY_C_ROW,
+  MULTIPLY_A,
+  MULTIPLY_A_ROW,
+  MULTIPLY_B,
+  MULTIPLY_B_STEP,
+  MULTIPLY_ROWS,
+  MULTIPLY_COLUMNS,
+  MULTIPLY_DEPTH,
+  MULTIPLY_BEGUN,
+  MULTIPLY_FAR,
+  MULTIPLY_ARGUMENTS
+};
+extern const char *const multiply_arguments[MULTIPLY_ARGUMENTS]; /* "c" "c_row" "a" ... */
 
 /* An argument of a call: a pointer into an array (array, offset) or a number (array == NULL). */
 struct argument {
@@ -304,6 +329,10 @@ void block_prefetch(struct arena *arena, struct block *block, struct array *arra
 /* See STATEMENT_EXPAND. */
 void block_expand(struct arena *arena, struct block *block, struct argument to, struct argument values,
                   struct argument masks, int64_t count);
+/* See STATEMENT_MULTIPLY. */
+void block_multiply(struct arena *arena, struct block *block, const struct argument arguments[MULTIPLY_ARGUMENTS]);
+/* How many products the dots of such a statement have; 0 where no dot has the storages of a and b. */
+int multiply_group(const struct statement *statement);
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition);
 struct statement *block_call(struct arena *arena, struct block *block, const struct function *function);
 void block_comment(struct arena *arena, struct block *block, const char *text);

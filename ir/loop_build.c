@@ -160,6 +160,23 @@ void block_expand(struct arena *arena, struct block *block, struct argument to, 
   array_push(arena, &statement->arguments, masks);
 }
 
+const char *const multiply_arguments[MULTIPLY_ARGUMENTS] = {"c",    "c_row",   "a",     "a_row", "b",  "b_step",
+                                                            "rows", "columns", "depth", "begun", "far"};
+
+void block_multiply(struct arena *arena, struct block *block, const struct argument arguments[MULTIPLY_ARGUMENTS]) {
+  struct statement *statement = append(arena, block, STATEMENT_MULTIPLY);
+  for (int i = 0; i < MULTIPLY_ARGUMENTS; i++) array_push(arena, &statement->arguments, arguments[i]);
+}
+
+int multiply_group(const struct statement *statement) {
+  const enum storage a = statement->arguments.items[MULTIPLY_A].array->storage,
+                     b = statement->arguments.items[MULTIPLY_B].array->storage;
+#define DOT(name, count, x, y) \
+  if (a == STORAGE_##x && b == STORAGE_##y) return count;
+#include "ir/dots.def"
+  return 0;
+}
+
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition) {
   if (condition->type != TYPE_BOOLEAN) bug("a condition of type %s", type_names[condition->type]);
   struct statement *statement = append(arena, block, STATEMENT_IF);

@@ -115,6 +115,8 @@ static void walk_block(struct walk *walk, const struct block *block) {
     }
     if (s->kind == STATEMENT_EXPAND && s->arguments.items[0].array->memory != MEMORY_GLOBAL)
       add(walk, s->arguments.items[0].array, exactness_stored(s->arguments.items[0].array->storage));
+    if (s->kind == STATEMENT_MULTIPLY && s->arguments.items[MULTIPLY_C].array->memory != MEMORY_GLOBAL)
+      add(walk, s->arguments.items[MULTIPLY_C].array, exactness_stored(s->arguments.items[MULTIPLY_C].array->storage));
     walk_block(walk, &s->body);
   }
 }

@@ -331,6 +331,31 @@ static void run_expand(struct machine *machine, const struct statement *statemen
   }
 }
 
+static void run_multiply(struct machine *machine, const struct statement *statement) {
+  const struct array *c = statement->arguments.items[MULTIPLY_C].array,
+                     *a = statement->arguments.items[MULTIPLY_A].array,
+                     *b = statement->arguments.items[MULTIPLY_B].array;
+  const int group = multiply_group(statement);
+  double given[MULTIPLY_ARGUMENTS]; /* pointers: where they begin */
+  for (int i = 0; i < MULTIPLY_ARGUMENTS; i++) given[i] = evaluate(machine, statement->arguments.items[i].expression);
+  for (double row = 0; row < given[MULTIPLY_ROWS]; row++)
+    for (double column = 0; column < given[MULTIPLY_COLUMNS]; column++) {
+      const double at = given[MULTIPLY_C] + row * given[MULTIPLY_C_ROW] + column;
+      double sum = given[MULTIPLY_BEGUN] > 0 ? load(machine, c, at) : 0;
+      for (int64_t k = 0; k < (int64_t)given[MULTIPLY_DEPTH] || k % group != 0; k++) {
+        const double b_k = load(
+            machine, b,
+            given[MULTIPLY_B] + (double)(k / group) * given[MULTIPLY_B_STEP] + column * group + (double)(k % group));
+        if (k < (int64_t)given[MULTIPLY_DEPTH])
+          sum += load(machine, a, given[MULTIPLY_A] + row * given[MULTIPLY_A_ROW] + (double)k) * b_k;
+        else if (b_k != 0)
+          fail(machine, "what lies in %s behind the depth of multiply is not 0", b->name);
+        if (c->type == TYPE_INTEGER) sum = scalar_wrap(sum);
+      }
+      store(machine, c, at, sum);
+    }
+}
+
 static void run_statement(struct machine *machine, const struct statement *statement) {
   double number;
   switch (statement->kind) {
@@ -356,6 +381,9 @@ static void run_statement(struct machine *machine, const struct statement *state
       return;
     case STATEMENT_EXPAND:
       run_expand(machine, statement);
+      return;
+    case STATEMENT_MULTIPLY:
+      run_multiply(machine, statement);
       return;
     case STATEMENT_PREFETCH:
     case STATEMENT_COMMENT:

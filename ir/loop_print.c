@@ -198,6 +198,10 @@ static void print_statement(FILE *file, const struct statement *statement, int d
       print_expression(file, statement->extent, BINDING_COMPARE);
       print_operands(file, statement);
       return;
+    case STATEMENT_MULTIPLY:
+      fputs("multiply", file);
+      print_operands(file, statement);
+      return;
     case STATEMENT_PREFETCH:
       fputs("prefetch ", file);
       print_element(file, statement);

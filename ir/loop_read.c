@@ -525,6 +525,9 @@ static void read_statement(struct reader *reader, struct statement *statement, s
     statement->kind = STATEMENT_EXPAND;
     statement->extent = expression_index(reader->arena, expect_integer(reader));
     read_operands(reader, statement);
+  } else if (!strcmp(word, "multiply")) {
+    statement->kind = STATEMENT_MULTIPLY;
+    read_operands(reader, statement);
   } else if (!strcmp(word, "prefetch")) {
     statement->kind = STATEMENT_PREFETCH;
     read_element(reader, statement, expect_name(reader));

@@ -298,6 +298,58 @@ static void verify_expand(struct verifier *verifier, const struct statement *sta
   if (masks->storage != STORAGE_I32) wrong(verifier, "masks in elements of storage %s", storage_names[masks->storage]);
 }
 
+/* Whether the number is a constant, which *number then is. */
+static bool constant_argument(const struct statement *statement, enum multiply_argument which, int64_t *number) {
+  const struct expression *x = statement->arguments.items[which].expression;
+  if (is_constant(x)) *number = (int64_t)x->number;
+  return is_constant(x);
+}
+
+/* Bounds are known where the sizes are constants. */
+static void verify_multiply(struct verifier *verifier, const struct statement *statement) {
+  const struct argument *arguments = statement->arguments.items;
+  if (statement->arguments.count != MULTIPLY_ARGUMENTS) {
+    wrong(verifier, "multiply gets %d arguments", statement->arguments.count);
+    return;
+  }
+  for (int i = 0; i < MULTIPLY_ARGUMENTS; i++) {
+    const bool is_pointer = i == MULTIPLY_C || i == MULTIPLY_A || i == MULTIPLY_B;
+    const char *name = multiply_arguments[i];
+    if (!arguments[i].array != !is_pointer) {
+      wrong(verifier, "argument %s of multiply is %s", name, arguments[i].array ? "a pointer" : "a number");
+      return;
+    }
+    if (is_pointer && arguments[i].array->memory == MEMORY_REGISTER)
+      wrong(verifier, "argument %s of multiply does not lie in memory", name);
+    if (!is_pointer) verify_expression(verifier, arguments[i].expression);
+    if (!is_pointer && arguments[i].expression->type != TYPE_INDEX)
+      wrong(verifier, "argument %s of multiply is %s", name, type_names[arguments[i].expression->type]);
+  }
+  const struct array *c = arguments[MULTIPLY_C].array, *a = arguments[MULTIPLY_A].array,
+                     *b = arguments[MULTIPLY_B].array;
+  const int group = multiply_group(statement);
+  if (!group)
+    wrong(verifier, "multiply of elements stored as %s and %s", storage_names[a->storage], storage_names[b->storage]);
+  if (c->storage != storage_of_type(c->type) || c->type != (a->type == TYPE_REAL ? TYPE_REAL : TYPE_INTEGER))
+    wrong(verifier, "the sums of multiply are stored as %s", storage_names[c->storage]);
+  if (!is_constant(arguments[MULTIPLY_FAR].expression)) wrong(verifier, "argument far of multiply is no constant");
+  if (!c->written) wrong(verifier, "%s is not to be written", c->name);
+  if (c == a || c == b) wrong(verifier, "%s is multiplied into itself", c->name);
+  if (verifier->message) return;
+  int64_t rows = 1, columns = 1, depth = 1, c_row = 0, a_row = 0, b_step = 0;
+  constant_argument(statement, MULTIPLY_ROWS, &rows), constant_argument(statement, MULTIPLY_COLUMNS, &columns);
+  constant_argument(statement, MULTIPLY_DEPTH, &depth), constant_argument(statement, MULTIPLY_C_ROW, &c_row);
+  constant_argument(statement, MULTIPLY_A_ROW, &a_row), constant_argument(statement, MULTIPLY_B_STEP, &b_step);
+  if (rows < 1 || columns < 1 || depth < 1 || c_row < 0 || a_row < 0 || b_step < 0) {
+    wrong(verifier, "multiply of %lld rows, %lld columns and depth %lld", (long long)rows, (long long)columns,
+          (long long)depth);
+    return;
+  }
+  verify_element(verifier, c, arguments[MULTIPLY_C].expression, (rows - 1) * c_row + columns - 1);
+  verify_element(verifier, a, arguments[MULTIPLY_A].expression, (rows - 1) * a_row + depth - 1);
+  verify_element(verifier, b, arguments[MULTIPLY_B].expression, (depth - 1) / group * b_step + columns * group - 1);
+}
+
 static void verify_statement(struct verifier *verifier, const struct statement *statement) {
   int visible = verifier->scope.count;
   switch (statement->kind) {
@@ -328,6 +380,9 @@ static void verify_statement(struct verifier *verifier, const struct statement *
       return;
     case STATEMENT_EXPAND:
       verify_expand(verifier, statement);
+      return;
+    case STATEMENT_MULTIPLY:
+      verify_multiply(verifier, statement);
       return;
     case STATEMENT_PREFETCH:
       verify_expression(verifier, statement->index);

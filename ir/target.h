@@ -24,6 +24,9 @@ struct target {
   bool masks; /* guarded vector loops cost little */
   int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
   const char *dot_instructions[DOT_COUNT]; /* what the extension is called that has them: "AVX512-VNNI" */
+  /* those of which it has products of whole tiles (STATEMENT_MULTIPLY), and what the extension is called that has them */
+  int matrix_dots;
+  const char *matrix_instructions;
   int composed_dots; /* those that a few instructions compute, in less time than one multiply-add for each product */
   /* The share of the elements of a weight, reals or bytes, up to which it is read faster as a bitmap (STATEMENT_EXPAND) than whole; 0: the
      target has no loads for that */

@@ -233,6 +233,13 @@ static void walk_call(struct frame *frame, const struct statement *call, double 
   tally->operations += done * operations_of(frame->counting, call->function, numbers);
 }
 
+static double multiply_operations(struct frame *frame, const struct statement *multiply) {
+  double products = 1;
+  for (int i = MULTIPLY_ROWS; i <= MULTIPLY_DEPTH; i++)
+    products *= evaluate(frame, multiply->arguments.items[i].expression);
+  return 2 * products;
+}
+
 /* `possible` is how often the block would run without guards. `done` is how often it runs: the same, or 0 behind a
    guard that does not hold. */
 static void walk(struct frame *frame, const struct block *block, double done, double possible, struct tally *tally) {
@@ -262,6 +269,9 @@ static void walk(struct frame *frame, const struct block *block, double done, do
         break;
       case STATEMENT_CALL:
         walk_call(frame, statement, done, tally);
+        break;
+      case STATEMENT_MULTIPLY:
+        tally->operations += done * multiply_operations(frame, statement);
         break;
       case STATEMENT_EXPAND:
       case STATEMENT_PREFETCH:

@@ -380,6 +380,36 @@ static void walk_expand(struct tracing *tracing, const struct statement *stateme
   touch_at(tracing, masks->array, add(tracing, &first, &words, 1), false);
 }
 
+/* A number's largest value. */
+static int64_t most_of(struct tracing *tracing, const struct statement *statement, enum multiply_argument which) {
+  const struct affine value = affine_of(tracing, statement->arguments.items[which].expression);
+  int64_t low, high;
+  range_of(tracing, &value, &low, &high);
+  return high;
+}
+
+/* Touches elements (i, j) of an operand of a product: i < rows, which are so far apart, j < columns. */
+static void touch_matrix(struct tracing *tracing, const struct argument *operand, int64_t rows, int64_t apart,
+                         int64_t columns, bool write) {
+  const struct affine begin = affine_of(tracing, operand->expression);
+  const struct affine row = scaled(fresh(tracing, 0, rows), apart), column = fresh(tracing, 0, columns);
+  const struct affine at = add(tracing, &begin, &row, 1);
+  touch_at(tracing, operand->array, add(tracing, &at, &column, 1), write);
+}
+
+static void walk_multiply(struct tracing *tracing, const struct statement *statement) {
+  const struct argument *arguments = statement->arguments.items;
+  const int64_t rows = most_of(tracing, statement, MULTIPLY_ROWS), depth = most_of(tracing, statement, MULTIPLY_DEPTH),
+                columns = most_of(tracing, statement, MULTIPLY_COLUMNS), group = multiply_group(statement);
+  const int64_t c_row = most_of(tracing, statement, MULTIPLY_C_ROW);
+  if (most_of(tracing, statement, MULTIPLY_BEGUN) > 0)
+    touch_matrix(tracing, &arguments[MULTIPLY_C], rows, c_row, columns, false);
+  touch_matrix(tracing, &arguments[MULTIPLY_A], rows, most_of(tracing, statement, MULTIPLY_A_ROW), depth, false);
+  touch_matrix(tracing, &arguments[MULTIPLY_B], (depth + group - 1) / group,
+               most_of(tracing, statement, MULTIPLY_B_STEP), columns * group, false);
+  touch_matrix(tracing, &arguments[MULTIPLY_C], rows, c_row, columns, true);
+}
+
 static void walk(struct tracing *tracing, const struct block *block) {
   int outside = tracing->names.count;
   for (int i = 0; i < block->statements.count; i++) {
@@ -409,6 +439,9 @@ static void walk(struct tracing *tracing, const struct block *block) {
         break;
       case STATEMENT_EXPAND:
         walk_expand(tracing, statement);
+        break;
+      case STATEMENT_MULTIPLY:
+        walk_multiply(tracing, statement);
         break;
       case STATEMENT_ARRAY:
       case STATEMENT_PREFETCH:

@@ -48,6 +48,9 @@ struct contraction {
      have the elements of a group side by side: a where it lies so, else in a copy (contract_pack.c); b in its panels. */
   int group;
   enum dot dot; /* where the group has several products */
+  /* The target multiplies whole tiles by such dots (STATEMENT_MULTIPLY). A's rows then lie along k, where they are or in a copy; k need not
+     be whole groups, and b's panels have zeros behind it. */
+  bool matrix;
   enum storage a_storage, b_storage;
   struct buffer *a_packed;
   /* Where the target multiplies only numbers with a sign by such without, a's copy holds a + offset, and the sums are too large by
@@ -102,6 +105,8 @@ double contract_usual(const struct dimension *dimension);
 /* Of the sums: real or integer. */
 enum type contract_type(const struct contraction *x);
 int64_t divide_up(int64_t x, int64_t y);
+/* How much of k a panel of b has for so much of it: whole groups. */
+int64_t contract_padded(const struct contraction *x, int64_t depth);
 
 /* Element (step, column) of b: from memory, or computed. */
 const struct expression *contract_element_of_b(struct kernel *k, const struct contraction *x, const struct position *at,
@@ -119,7 +124,8 @@ void pack_rows(struct kernel *k, const struct contraction *x, const struct posit
 bool contract_can_stream(struct scheduler *scheduler, const struct value *value, const struct cluster *cluster);
 /* A group of elements of a, each of which is the offset. */
 struct array *contract_offsets(struct kernel *k, const struct contraction *x);
-/* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group]; the strides of x become those. */
+/* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group], or [batch, row, k] for whole tiles; the strides of x
+   become those. */
 void contract_pack_groups(struct contraction *x);
 /* b packed by a kernel of its own into x->packed. */
 void contract_pack(struct contraction *x);

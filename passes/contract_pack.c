@@ -111,27 +111,18 @@ static void transpose_panel(struct kernel *k, const struct contraction *x, const
   kernel_close_to(k, outer);
 }
 
-/* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the
-   panel's width. `to_at` is its place in `to`. The elements of a group of k lie side by side. */
-static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
-                       struct linear to_at, struct linear column, struct linear k_first, const struct expression *depth,
-                       int64_t bound, int64_t columns) {
+/* Packs the groups of one row of a panel, from the step `step` of k on: `length` elements of each, and zeros behind them. */
+static void pack_groups(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                        struct linear to_at, struct linear column, struct linear step, int length, int64_t columns) {
   struct arena *arena = k->arena;
-  int lanes = x->s->target->lanes;
-  if (is_transposed(x, to)) {
-    transpose_panel(k, x, at, to, to_at, column, k_first, depth, bound, columns);
-    return;
-  }
-  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, x->group);
-  to_at = linear_add(arena, to_at, linear_scale(arena, step, x->width));
-  step = linear_add(arena, k_first, step);
+  const int lanes = x->s->target->lanes;
+  const struct expression *zero = expression_number(arena, to->type, 0);
   for (int v = 0; v < x->vectors; v++) {
     int depth_before = k->depth;
     struct linear to_vector = linear_add(arena, to_at, linear_constant((int64_t)v * lanes * x->group));
     struct linear first = linear_add(arena, column, linear_constant((int64_t)v * lanes)), own_step = step;
     int64_t left = columns - (int64_t)v * lanes;
-    const struct expression *zero = expression_number(arena, to->type, 0);
-    if (left < lanes) {
+    if (left < lanes || length < x->group) {
       struct linear at_zero = group_loop(k, x->group, to_vector, &own_step);
       struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
       kernel_store(k, to, linear_add(arena, at_zero, linear_scale(arena, lane, x->group)), zero);
@@ -139,14 +130,41 @@ static void pack_panel(struct kernel *k, const struct contraction *x, const stru
     }
     if (left <= 0) continue;
     own_step = step;
-    to_vector = group_loop(k, x->group, to_vector, &own_step);
+    to_vector = group_loop(k, length, to_vector, &own_step);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     if (left < lanes) lane = kernel_lanes_below(k, lane, expression_index(arena, left), left);
     kernel_store(k, to, linear_add(arena, to_vector, linear_scale(arena, lane, x->group)),
                  packed_element(k, x, at, to, own_step, linear_add(arena, first, lane)));
     kernel_close_to(k, depth_before);
   }
-  kernel_end(k);
+}
+
+/* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the
+   panel's width. `to_at` is its place in `to`. The elements of a group of k lie side by side. */
+static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                       struct linear to_at, struct linear column, struct linear k_first, const struct expression *depth,
+                       int64_t bound, int64_t columns) {
+  struct arena *arena = k->arena;
+  if (is_transposed(x, to)) {
+    transpose_panel(k, x, at, to, to_at, column, k_first, depth, bound, columns);
+    return;
+  }
+  const int rest = (int)(x->depth.extent % x->group), before = k->depth;
+  const struct expression *group = expression_index(arena, x->group), *whole = depth;
+  if (rest) whole = expression_apply(arena, OP_sub, depth, expression_apply(arena, OP_mod, depth, group, NULL), NULL);
+  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", whole, bound, x->group);
+  pack_groups(k, x, at, to, linear_add(arena, to_at, linear_scale(arena, step, x->width)), column,
+              linear_add(arena, k_first, step), x->group, columns);
+  kernel_close_to(k, before);
+  if (!rest) return;
+  /* The last piece of k ends within a group. */
+  const struct expression *here = expression_apply(arena, OP_mod, depth, group, NULL);
+  if (here->kind != EXPRESSION_NUMBER)
+    kernel_if(k, expression_apply(arena, OP_ne, here, expression_index(arena, 0), NULL));
+  step = linear_from(arena, whole, 0, bound - rest, k->depth);
+  pack_groups(k, x, at, to, linear_add(arena, to_at, linear_scale(arena, step, x->width)), column,
+              linear_add(arena, k_first, step), rest, columns);
+  kernel_close_to(k, before);
 }
 
 /* Packs the panel of a given number, which may be the narrow last one. */
@@ -305,71 +323,35 @@ void contract_pack(struct contraction *x) {
   kernel_finish(k);
 }
 
+enum {
+  LINE_BYTES = 64, /* rows of tile registers are read faster where they begin with a line of the cache */
+  ROWS_OF_TASK = 32 /* as many elements in two bytes as a line has */
+};
+
 /* The strides that a has in a buffer [batch, rows around, k / group, row, group]: the elements of a group lie side by side, those of
-   groups are `depth.a` times as far apart as k is. */
+   groups are `depth.a` times as far apart as k is. For whole tiles: in a buffer [batch, rows around, row, k]. */
 static int64_t set_group_strides(struct contraction *x) {
-  int64_t stride = x->row.extent * x->depth.extent;
+  const int64_t line = LINE_BYTES * 8 / storage_facts[x->a_storage].bits;
+  const int64_t depth = x->matrix ? divide_up(x->depth.extent, line) * line : x->depth.extent;
+  int64_t stride = x->row.extent * depth;
   struct group *const groups[] = {&x->m, &x->batch};
   for (int g = 0; g < 2; g++)
     for (int i = groups[g]->count - 1; i >= 0; i--) {
       groups[g]->items[i].a = stride;
       stride *= groups[g]->items[i].extent;
     }
-  x->row.a = x->group;
-  x->depth.a = x->row.extent;
+  x->row.a = x->matrix ? depth : x->group;
+  x->depth.a = x->matrix ? 1 : x->row.extent;
   return stride;
 }
 
-void contract_pack_groups(struct contraction *x) {
-  struct scheduler *s = x->s;
-  struct arena *arena = s->arena;
-  const struct contraction from = *x;
-  const int64_t count = set_group_strides(x);
-  const struct value *base = x->a_value;
-  while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0)
-    base = base->inputs[0];
-  struct buffer *buffer = scratch_buffer(s, base, "groups", contract_type(x), count,
-                                         arena_format(arena, "a[k, row] as [k / %d, row, %d]", x->group, x->group));
-  buffer->storage = x->a_storage;
-  x->a_packed = buffer;
-  struct kernel *k =
-      kernel_new(s, &(struct value){.op = OP_contract},
-                 arena_format(arena, "group_%lldx%lld", (long long)x->depth.extent, (long long)x->row.extent));
-  k->form = FORM_PACK;
-  k->launch->label = value_label(s, base, &(const struct origin *){NULL});
-  k->launch->origin = x->value->origin;
-  k->value = x->named;
-  k->function->comment = arena_format(arena, "groups[k / %d, row, %d] of a[k, row]", x->group, x->group);
-  const struct value *roots[] = {x->a_value};
-  kernel_count_uses(s, roots, 1);
-  struct position at = {.b_step = 0};
-  at.a_at = at.b_at = at.c_at = at.initial_at = linear_constant(0);
-  struct array *to = kernel_pointer(k, buffer, true);
-  if (!x->a_computed) at.a = kernel_window(k, &x->a, false);
-  for (int i = 0; i < x->a_value->axis_count; i++)
-    coordinates_set(&at.coordinates, x->a_value->axes[i], linear_constant(0));
-  /* One task for each group of k and each element of the loops around. */
-  const int64_t groups = x->depth.extent / x->group;
-  int64_t tasks = groups;
-  for (int i = 0; i < x->batch.count; i++) tasks *= x->batch.items[i].extent;
-  for (int i = 0; i < x->m.count; i++) tasks *= x->m.items[i].extent;
-  const bool parallel = (double)count >= s->pipeline.parameters[PARAMETER_parallel_work];
-  struct linear task =
-      kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
-  struct linear number = kernel_named(k, "group", linear_mod(arena, task, groups)), to_at;
-  task = linear_quotient(arena, task, groups);
-  to_at = linear_scale(arena, number, x->row.extent * x->group);
-  const struct group *const around[] = {&from.m, &from.batch}, *const placed[] = {&x->m, &x->batch};
-  for (int g = 0; g < 2; g++)
-    for (int i = around[g]->count - 1; i >= 0; i--) {
-      struct linear along = linear_mod(arena, task, around[g]->items[i].extent);
-      task = linear_quotient(arena, task, around[g]->items[i].extent);
-      along = kernel_named(k, name_identifier(arena, around[g]->items[i].axis->name), along);
-      contract_add_offsets(arena, &around[g]->items[i], along, &at);
-      to_at = linear_add(arena, to_at, linear_scale(arena, along, placed[g]->items[i].a));
-    }
-  const int lanes = s->target->lanes;
+/* One group of k of all rows, into [row, group]. */
+static void pack_group(struct kernel *k, const struct contraction *x, const struct contraction *from,
+                       const struct position *at, struct array *to, struct linear to_at, struct linear number) {
+  struct arena *arena = k->arena;
+  const int lanes = x->s->target->lanes;
   const int64_t whole = x->row.extent / lanes * lanes;
+  to_at = linear_add(arena, to_at, linear_scale(arena, number, x->row.extent * x->group));
   for (int tail = 0; tail < 2; tail++) {
     const int64_t rows = tail ? x->row.extent - whole : whole;
     if (!rows) continue;
@@ -381,9 +363,91 @@ void contract_pack_groups(struct contraction *x) {
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     if (tail) lane = kernel_lanes_below(k, lane, expression_index(arena, rows), rows);
     kernel_store(k, to, linear_add(arena, place, linear_scale(arena, lane, x->group)),
-                 with_offset(k, x, element_of_a(k, &from, &at, step, linear_add(arena, row, lane))));
+                 with_offset(k, x, element_of_a(k, from, at, step, linear_add(arena, row, lane))));
     kernel_close_to(k, before);
   }
+}
+
+/* All of k of the rows of block number `number`, into [row, k]. */
+static void pack_row_block(struct kernel *k, const struct contraction *x, const struct contraction *from,
+                           const struct position *at, struct array *to, struct linear to_at, struct linear number) {
+  struct arena *arena = k->arena;
+  const int lanes = x->s->target->lanes, before = k->depth;
+  const int64_t bound = x->row.extent < ROWS_OF_TASK ? x->row.extent : ROWS_OF_TASK;
+  const struct linear first = linear_scale(arena, number, ROWS_OF_TASK);
+  const struct expression *rows = expression_index(arena, bound);
+  if (x->row.extent % bound) {
+    const struct expression *left =
+        expression_apply(arena, OP_sub, expression_index(arena, x->row.extent), linear_expression(arena, first), NULL);
+    rows = expression_apply(arena, OP_min, left, rows, NULL);
+  }
+  struct linear step =
+      kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, x->depth.extent), x->depth.extent, lanes);
+  struct linear r = kernel_loop(k, LOOP_SERIAL, "r", rows, bound, 1);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  const struct expression *left =
+      expression_apply(arena, OP_sub, expression_index(arena, x->depth.extent), linear_expression(arena, step), NULL);
+  if (x->depth.extent % lanes) lane = kernel_lanes_below(k, lane, left, lanes);
+  step = linear_add(arena, step, lane);
+  const struct linear row = linear_add(arena, first, r);
+  to_at = linear_add(arena, to_at, linear_add(arena, linear_scale(arena, row, x->row.a), step));
+  kernel_store(k, to, to_at, element_of_a(k, from, at, step, row));
+  kernel_close_to(k, before);
+}
+
+void contract_pack_groups(struct contraction *x) {
+  struct scheduler *s = x->s;
+  struct arena *arena = s->arena;
+  const struct contraction from = *x;
+  const int64_t count = set_group_strides(x);
+  const struct value *base = x->a_value;
+  while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0)
+    base = base->inputs[0];
+  const char *order = x->matrix ? "[row, k]" : arena_format(arena, "[k / %d, row, %d]", x->group, x->group);
+  struct buffer *buffer = scratch_buffer(s, base, x->matrix ? "rows" : "groups", contract_type(x), count,
+                                         arena_format(arena, "a[k, row] as %s", order));
+  buffer->storage = x->a_storage;
+  x->a_packed = buffer;
+  struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract},
+                                arena_format(arena, "%s_%lldx%lld", x->matrix ? "turn" : "group",
+                                             (long long)x->depth.extent, (long long)x->row.extent));
+  k->form = FORM_PACK;
+  k->launch->label = value_label(s, base, &(const struct origin *){NULL});
+  k->launch->origin = x->value->origin;
+  k->value = x->named;
+  k->function->comment = arena_format(arena, "%s%s of a[k, row]", x->matrix ? "rows" : "groups", order);
+  const struct value *roots[] = {x->a_value};
+  kernel_count_uses(s, roots, 1);
+  struct position at = {.b_step = 0};
+  at.a_at = at.b_at = at.c_at = at.initial_at = linear_constant(0);
+  struct array *to = kernel_pointer(k, buffer, true);
+  if (!x->a_computed) at.a = kernel_window(k, &x->a, false);
+  for (int i = 0; i < x->a_value->axis_count; i++)
+    coordinates_set(&at.coordinates, x->a_value->axes[i], linear_constant(0));
+  /* One task for each group of k, or for some rows, and each element of the loops around. */
+  const int64_t parts = x->matrix ? divide_up(x->row.extent, ROWS_OF_TASK) : x->depth.extent / x->group;
+  int64_t tasks = parts;
+  for (int i = 0; i < x->batch.count; i++) tasks *= x->batch.items[i].extent;
+  for (int i = 0; i < x->m.count; i++) tasks *= x->m.items[i].extent;
+  const bool parallel = (double)count >= s->pipeline.parameters[PARAMETER_parallel_work];
+  struct linear task =
+      kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
+  struct linear number = kernel_named(k, x->matrix ? "block" : "group", linear_mod(arena, task, parts));
+  struct linear to_at = linear_constant(0);
+  task = linear_quotient(arena, task, parts);
+  const struct group *const around[] = {&from.m, &from.batch}, *const placed[] = {&x->m, &x->batch};
+  for (int g = 0; g < 2; g++)
+    for (int i = around[g]->count - 1; i >= 0; i--) {
+      struct linear along = linear_mod(arena, task, around[g]->items[i].extent);
+      task = linear_quotient(arena, task, around[g]->items[i].extent);
+      along = kernel_named(k, name_identifier(arena, around[g]->items[i].axis->name), along);
+      contract_add_offsets(arena, &around[g]->items[i], along, &at);
+      to_at = linear_add(arena, to_at, linear_scale(arena, along, placed[g]->items[i].a));
+    }
+  if (x->matrix)
+    pack_row_block(k, x, &from, &at, to, to_at, number);
+  else
+    pack_group(k, x, &from, &at, to, to_at, number);
   kernel_close_to(k, 0);
   kernel_finish(k);
 }

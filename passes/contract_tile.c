@@ -9,6 +9,57 @@ static void push_number(struct arena *arena, struct statement *call, const struc
   array_push(arena, &call->arguments, (struct argument){NULL, x});
 }
 
+/* Whether the sums are memory that no cache of a core holds until it is read. */
+static bool is_far(const struct contraction *x) {
+  enum { FAR_BYTES = 1 << 21 };
+  return !x->sums_pass && !x->ends && x->c.buffer->count * (storage_facts[x->c.buffer->storage].bits / 8) >= FAR_BYTES;
+}
+
+/* Multiplies a tile by instructions on whole tiles, which go on from what c holds: what the sums begin from is copied there first. */
+static void multiply_matrix(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                            struct linear panel, struct linear local_panel, int rows,
+                            const struct expression *columns) {
+  struct arena *arena = k->arena;
+  const int before = k->depth, lanes = x->s->target->lanes;
+  const struct linear column = linear_scale(arena, panel, x->width);
+  const struct expression *begun = at->added ? at->added : expression_index(arena, at->begins);
+  struct linear a_at = linear_constant(0), c_at = linear_constant(0);
+  if (!x->a_copied) a_at = linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a));
+  if (!x->sums_pass) c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
+  const int64_t c_row = x->sums_pass ? x->width : x->row.c;
+  if (!columns) columns = expression_index(arena, x->width);
+  if (at->begins && !at->added) {
+    struct linear r = linear_constant(0);
+    if (rows > 1) r = kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1);
+    struct linear first = kernel_loop(k, LOOP_SERIAL, "column", columns, x->width, lanes);
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    const struct expression *left = expression_apply(arena, OP_sub, columns, linear_expression(arena, first), NULL);
+    if (columns->kind != EXPRESSION_NUMBER || (int64_t)columns->number % lanes)
+      lane = kernel_lanes_below(k, lane, left, lanes);
+    const struct linear within = linear_add(arena, first, lane);
+    struct linear from = linear_add(arena, linear_scale(arena, linear_add(arena, row, r), at->initial_row), column);
+    from = linear_add(arena, at->initial_at, linear_add(arena, from, within));
+    kernel_store(k, at->c, linear_add(arena, linear_add(arena, c_at, linear_scale(arena, r, c_row)), within),
+                 expression_load(arena, at->initial, linear_expression(arena, from)));
+    kernel_close_to(k, before);
+  }
+  const struct linear b_at = linear_add(arena, at->b_at, linear_scale(arena, local_panel, at->panel_stride));
+  const struct argument arguments[MULTIPLY_ARGUMENTS] = {
+      [MULTIPLY_C] = {at->c, linear_expression(arena, c_at)},
+      [MULTIPLY_C_ROW] = {NULL, expression_index(arena, c_row)},
+      [MULTIPLY_A] = {at->a, linear_expression(arena, a_at)},
+      [MULTIPLY_A_ROW] = {NULL, expression_index(arena, x->a_copied ? at->depth_bound : x->row.a)},
+      [MULTIPLY_B] = {at->b, linear_expression(arena, b_at)},
+      [MULTIPLY_B_STEP] = {NULL, expression_index(arena, at->b_step)},
+      [MULTIPLY_ROWS] = {NULL, expression_index(arena, rows)},
+      [MULTIPLY_COLUMNS] = {NULL, columns},
+      [MULTIPLY_DEPTH] = {NULL, at->depth},
+      [MULTIPLY_BEGUN] = {NULL, begun},
+      [MULTIPLY_FAR] = {NULL, expression_index(arena, is_far(x))}};
+  block_multiply(arena, kernel_block(k), arguments);
+}
+
+/* Multiplies a tile by the helper that all contractions share. */
 static void multiply_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                           struct linear panel, struct linear local_panel, int rows, const struct expression *columns) {
   struct arena *arena = k->arena;
@@ -73,7 +124,8 @@ static void do_tile(struct kernel *k, const struct contraction *x, const struct 
                     const struct expression *columns) {
   struct position own = *at;
   if (x->sums_pass) own.c = kernel_array(k, "sums", contract_type(x), MEMORY_STACK, rows * x->width);
-  if (work & MULTIPLY) multiply_tile(k, x, &own, row, panel, local_panel, rows, columns);
+  if (work & MULTIPLY && x->matrix) multiply_matrix(k, x, &own, row, panel, local_panel, rows, columns);
+  if (work & MULTIPLY && !x->matrix) multiply_tile(k, x, &own, row, panel, local_panel, rows, columns);
   if (work & END) contract_end(k, x, &own, row, rows, linear_scale(k->arena, panel, x->width), columns);
 }
 
@@ -270,8 +322,8 @@ static void pieces_of_blocks(struct kernel *k, const struct contraction *x, stru
   const int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
   if (pieces == 1) {
     const enum work work = x->ends && !summed && !x->by_columns ? MULTIPLY | END : MULTIPLY;
-    piece_of_block(k, x, at, work, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
-                   summed);
+    piece_of_block(k, x, at, work, linear_constant(0), contract_extent(k, &x->depth),
+                   contract_padded(x, x->depth.extent), block_m, block_n, summed);
     return;
   }
   int64_t begun = at.begins || summed ? 1 : 0;

@@ -291,9 +291,7 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
   else
     line(a, "    unstored", "because only this kernel needs it");
   if (note->place && note->place->in_block)
-    line(a, "    block",
-         arena_format(a->s->arena, "%s of it lie in memory at a time",
-                      note->place->buffer->comment));
+    line(a, "    block", arena_format(a->s->arena, "%s of it lie in memory at a time", note->place->buffer->comment));
   tell_addition(a, root);
   if (note->untiled != UNTILED_NOT)
     line(a, "    no tiles", arena_format(a->s->arena, "because %s", untiled_texts[note->untiled]));

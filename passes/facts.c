@@ -122,9 +122,12 @@ static void prefer(struct graph_facts *facts, const struct value *value, const s
     for (int i = 0; i < value->input_count; i++) prefer(facts, value->inputs[i], state);
 }
 
+/* What is stored of a state in another format lies as the state does, which is then one walk over both. */
 static void find_preferences(struct graph_facts *facts, const struct graph *graph) {
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
+    if (value->op == OP_cast && value->inputs[0]->op == OP_state && value->inputs[0]->axis_count > 1)
+      prefer(facts, value, value->inputs[0]->state);
     if (value->op == OP_update && value->input_count == 1) prefer(facts, value->inputs[0], value->state);
   }
 }

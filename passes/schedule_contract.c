@@ -15,7 +15,9 @@
 enum {
   PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
+  NEAR_BYTES = 1 << 20,   /* of a, so that all tasks that go through all of it have it in a cache of their own */
   WIDEST = 8,             /* the most vectors of a panel */
+  MATRIX_STEP = 16,       /* groups of k in a row of a tile register */
   FEW_DEPTH = 32,         /* of a piece of k, where few rows are the rule: b is then read by runs of many columns */
   LOCAL_ROWS = 64         /* the most rows of sums along k that wait on the stack for what goes on from them */
 };
@@ -201,8 +203,8 @@ static bool fits_dot(const struct contraction *x, const struct dot_operands *dot
   enum storage a = dot->a;
   if (shifted && a != STORAGE_U8 && a != STORAGE_I8) return false;
   if (shifted) a = a == STORAGE_U8 ? STORAGE_I8 : STORAGE_U8;
-  return storage_kind(a) == x->value->kind && x->depth.extent % dot->count == 0 &&
-         exactness_fits(exactness[x->a_value->id], a) && exactness_fits(exactness[x->b_value->id], dot->b);
+  return storage_kind(a) == x->value->kind && exactness_fits(exactness[x->a_value->id], a) &&
+         exactness_fits(exactness[x->b_value->id], dot->b);
 }
 
 static bool has_few_rows(const struct contraction *x) { return x->row.axis->size || x->row.extent < FEW_ROWS; }
@@ -221,6 +223,7 @@ static void choose_dots(struct contraction *x, bool in_place) {
     for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
       const bool shifted = choice % 2;
       if (!(sets[choice / 2] >> i & 1) || !fits_dot(x, &dots[i], shifted)) continue;
+      if (x->depth.extent % dots[i].count != 0) continue;
       if (in_place && x->b.buffer->storage != dots[i].b) continue;
       x->group = dots[i].count, x->dot = (enum dot)i;
       x->a_storage = dots[i].a, x->b_storage = dots[i].b;
@@ -243,6 +246,17 @@ static void choose_group_along(struct contraction *x) {
   if (x->group == 1 && !x->a_computed) x->a_copied = false;
 }
 
+/* Chooses products of whole tiles, if the target has some that the operands fit. */
+static void choose_matrix(struct contraction *x) {
+  for (size_t i = 0; i < sizeof dots / sizeof *dots && !x->matrix; i++) {
+    if (!(x->s->target->matrix_dots >> i & 1) || !fits_dot(x, &dots[i], false)) continue;
+    x->matrix = true;
+    x->group = dots[i].count, x->dot = (enum dot)i;
+    x->a_storage = dots[i].a, x->b_storage = dots[i].b;
+    x->a_copied = !is_grouped(x) && x->depth.a == 1;
+  }
+}
+
 /* Whether packing b is no work of the graph's: it reads a parameter alone, and is done when that changes. */
 static bool is_packed_beforehand(const struct contraction *x) {
   if (x->b_computed || x->b.buffer->role != BUFFER_STATE || !derives_launches(x->s)) return false;
@@ -261,12 +275,25 @@ static void choose_group(struct contraction *x) {
   const bool copied = x->a_copied,
              sized = x->row.axis->size || has_sized(&x->m) || has_sized(&x->batch) || x->s->stream;
   x->group = 1;
-  if (!x->column.axis->size && !x->depth.axis->size && x->k.count == 0) choose_dots(x, false);
+  if (!x->column.axis->size && !x->depth.axis->size && x->k.count == 0) {
+    if (!has_few_rows(x) && !sized) choose_matrix(x);
+    if (!x->matrix) choose_dots(x, false);
+  }
   const bool in_place = is_b_read_in_place(x) && !is_packed_beforehand(x);
   const bool needs_kernel = x->group > 1 && !x->a_copied && !is_grouped(x);
   if (x->group > 1 && !in_place && !(sized && needs_kernel)) return;
   x->group = 1, x->offset = 0, x->a_copied = copied;
   x->a_storage = x->b_storage = storage_of_type(contract_type(x));
+}
+
+/* Blocks for instructions on whole tiles, so large that what their beginning costs is little: of as many rows as divide them evenly, if
+   there is such a number. */
+static void choose_matrix_tile(struct contraction *x, int64_t vectors) {
+  enum { ROWS = 64, STEP = 16, VECTORS = 4 };
+  x->vectors = vectors < VECTORS ? (int)vectors : vectors % VECTORS && vectors % 3 == 0 ? 3 : VECTORS;
+  x->rows = x->row.extent < ROWS ? (int)x->row.extent : ROWS;
+  for (int rows = ROWS; rows >= ROWS / 2 && x->row.extent % x->rows; rows -= STEP)
+    if (x->row.extent % rows == 0) x->rows = rows;
 }
 
 /* Chooses a tile that fits the registers and wastes little of the shape. */
@@ -301,6 +328,7 @@ static void choose_tile(struct contraction *x) {
       break;
     }
   }
+  if (x->matrix) choose_matrix_tile(x, vectors);
   const double *wanted = x->s->pipeline.parameters;
   if (wanted[PARAMETER_tile_rows] && !x->row.axis->size)
     x->rows = wanted[PARAMETER_tile_rows] < x->row.extent ? wanted[PARAMETER_tile_rows] : (int)x->row.extent;
@@ -311,6 +339,8 @@ static void choose_tile(struct contraction *x) {
 
 int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
+int64_t contract_padded(const struct contraction *x, int64_t depth) { return divide_up(depth, x->group) * x->group; }
+
 static double loops_around(const struct contraction *x) {
   double count = 1;
   const struct group *groups[] = {&x->batch, &x->m, &x->n};
@@ -319,11 +349,12 @@ static double loops_around(const struct contraction *x) {
   return count;
 }
 
-/* The length of a piece of k: pieces that are all of one length need less code, and a piece has whole groups. */
+/* The length of a piece of k: pieces that are all of one length need less code, and a piece has whole groups, or whatever is not to be cut. */
 static int64_t piece_of(int64_t k, int64_t whole, int group) {
   for (int64_t piece = whole / 2; piece >= whole / 4; piece--)
     if (k % piece == 0 && piece % group == 0) return piece;
-  return whole / 8 * 3 / group * group;
+  const int64_t piece = whole / 8 * 3 / group * group;
+  return piece < group ? group : piece;
 }
 
 /* Whether tiles can read vectors of b's columns where they lie. */
@@ -345,6 +376,13 @@ static int64_t few_piece_of(int64_t k) {
   return k;
 }
 
+/* Whether each task packs its part of b, so that b needs no memory besides: all rows are then multiplied by it at once, which is good as long
+   as they are few enough to stay in a cache. */
+static bool packs_by_task(const struct contraction *x, int tasks) {
+  const int64_t rows = x->row.extent * x->k_piece * storage_facts[x->a_storage].bits / 8;
+  return x->matrix && !is_packed_beforehand(x) && rows <= NEAR_BYTES && x->panels * 2 >= tasks;
+}
+
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be, or a copied. Whether
    they can depends on the shape alone, since plain loops may sum several axes in another order: it may take smaller
    tiles. */
@@ -353,14 +391,17 @@ static bool choose_blocks(struct contraction *x) {
   const int tasks = x->s->stream ? 1 : (int)limits[PARAMETER_tile_tasks];
   const bool few = has_few_rows(x) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
-  x->k_piece = whole ? x->depth.extent
-                     : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->in_words ? WORDS * SLOTS : x->group);
+  const int uncut = x->in_words ? WORDS * SLOTS : x->matrix ? MATRIX_STEP * x->group : x->group;
+  x->k_piece = whole ? contract_padded(x, x->depth.extent)
+                     : piece_of(x->depth.extent, (int64_t)limits[PARAMETER_tile_depth], uncut);
   x->by_columns = goes_by_columns(x);
   if (x->by_columns && x->b_computed) x->k_piece = few_piece_of(x->depth.extent);
   if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
-  int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
+  /* Narrow elements take as much of a cache as fewer wide ones. */
+  const int64_t share = x->matrix ? 32 / storage_facts[x->b_storage].bits : 1, local = LOCAL_ELEMENTS * share;
+  int64_t n_block = (int64_t)limits[PARAMETER_tile_columns] * share / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
   if (x->by_columns) n_block = contract_columns_of_task(x);
   x->panels = divide_up(x->column.extent, x->width);
@@ -379,16 +420,19 @@ static bool choose_blocks(struct contraction *x) {
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
+  } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > local) &&
+             !packs_by_task(x, tasks)) {
     x->packing = PACK_BUFFER;
   } else {
     if (!has_buffer && !contiguous && x->k_piece * SUM_LANES > LOCAL_ELEMENTS) return false;
     x->packing = PACK_TASK;
-    while (x->block_panels > 1 && x->block_panels * panel > LOCAL_ELEMENTS) x->block_panels--;
+    if (x->matrix && x->block_panels > x->panels / tasks)
+      x->block_panels = x->panels / tasks > 0 ? x->panels / tasks : 1;
+    while (x->block_panels > 1 && x->block_panels * panel > local) x->block_panels--;
     if (x->block_panels > x->panels) x->block_panels = x->panels;
-    if (panel > LOCAL_ELEMENTS && contiguous) {
+    if (panel > local && contiguous) {
       x->packing = PACK_NOT;
-    } else if (panel > LOCAL_ELEMENTS) {
+    } else if (panel > local) {
       x->vectors /= 2;
       x->width = x->vectors * x->s->target->lanes;
       return choose_blocks(x);
@@ -502,7 +546,7 @@ static const char *multiplies_by(const struct contraction *x) {
                         : target->double_precision ? "float64"
                                                    : "float32",
                         from);
-  const char *by = target->dot_instructions[x->dot];
+  const char *by = x->matrix ? target->matrix_instructions : target->dot_instructions[x->dot];
   return arena_format(arena, "%sdots of %d %s, %s%s", shape, x->group, real ? storage_names[x->b_storage] : "bytes",
                       by ? by : "composed of products of 16 bits", from);
 }

@@ -47,7 +47,7 @@ data d { examples = 8; x = normal(1, n) }
 train view on d { loss = (z - 1) ^ 2 + y; optimizer = sgd(lr = 0.1); steps = 1 }
 END_SPEC
 cp "$SPECS/translate.lam" .
-for target in portable avx2 avx512 avx512+vnni+bf16 reference; do
+for target in portable avx2 avx512 avx512+vnni+bf16 avx512+vnni+amx reference; do
   for passes in default 'mixed(bf16)' 'mixed(f16), tile(work = 0)'; do
     for name in translate view; do
       lamella emit $name.lam --target=$target --passes="$passes" -o strict_$target

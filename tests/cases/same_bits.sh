@@ -6,7 +6,7 @@
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
 cp "$GOLDEN"/{gpt.lam,gpt.safetensors,text.txt} .
 targets=(portable+fma)
-for target in avx2 avx512; do
+for target in avx2 avx512 avx512+amx; do
   if runs_here $target; then targets+=($target); else count_skip $target; fi
 done
 if emulates_neon; then targets+=(neon); else count_skip "no AArch64 compiler, or no qemu-aarch64"; fi

@@ -30,8 +30,8 @@ static const struct target *compiled_as_base(struct arena *arena, const struct t
 }
 
 const struct target *tested_target(int number) {
-  static const char *const names[] = {"portable+fma", "avx2+f16c", "avx2+vnni", "avx512+vnni+bf16",
-                                      "avx512+vbmi2", "neon+dot",  "neon+i8mm"};
+  static const char *const names[] = {"portable+fma", "avx2+f16c",  "avx2+vnni", "avx512+vnni+bf16",
+                                      "avx512+vbmi2", "avx512+amx", "neon+dot",  "neon+i8mm"};
   enum { NAMES = sizeof names / sizeof *names };
   static const struct target *known[NAMES];
   const char *problem;
@@ -49,7 +49,7 @@ const struct target *tested_target(int number) {
 
 const struct target *target_with_same_bits(const struct target *target) {
   const bool fuses = strcmp(target->name, "portable") && !target->double_precision;
-  if (!fuses || target->dots >> DOT_bf16 & 1) return NULL;
+  if (!fuses || (target->dots | target->matrix_dots) >> DOT_bf16 & 1) return NULL;
   for (int i = 0;; i++)
     if (!strcmp(tested_target(i)->name, "portable+fma")) return tested_target(i);
 }

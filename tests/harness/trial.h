@@ -60,7 +60,7 @@ const char *trial_prepare(struct arena *arena, struct trial *trial);
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);
 
 /* Trials that are compiled together: one translation unit for each target. */
-enum { MAX_TARGETS = 12 };
+enum { MAX_TARGETS = 16 };
 
 struct trial_set {
   struct arena *arena;

@@ -38,7 +38,7 @@ static void check_names(void) {
   check_refused("reference+fma", "the target reference has no features");
   check_refused("avx2+bf16", "the target avx2 has no feature 'bf16': it has f16c, vnni");
   check_refused("avx2+vnn", "the target avx2 has no feature 'vnn': it has f16c, vnni");
-  check_refused("avx512+", "the target avx512 has no feature '': it has vnni, bf16, vbmi2");
+  check_refused("avx512+", "the target avx512 has no feature '': it has vnni, bf16, vbmi2, amx");
   check_refused("native+vnni",
                 "native takes no features, since it has all that this machine has: name a target, as in avx512+vnni");
   check_refused("nativ+vnni", "no target is called 'nativ'; there are native, portable, avx2, avx512, neon, reference");
@@ -56,6 +56,7 @@ static void check_native(void) {
                {"avx512", "vnni", " avx512_vnni "},
                {"avx512", "bf16", " avx512_bf16 "},
                {"avx512", "vbmi2", " avx512_vbmi2 "},
+               {"avx512", "amx", " amx_bf16 "},
                {"neon", "dot", " asimddp "},
                {"neon", "i8mm", " i8mm "},
                {"neon", "bf16", " bf16 "}};
@@ -84,7 +85,7 @@ static void check_native(void) {
       printf("  %s\n", native->name);
   }
   int features = 0;
-  for (int i = 0; target_feature_at(i); i++) features += target_feature_at(i)->cpu_feature != NULL;
+  for (int i = 0; target_feature_at(i); i++) features += target_feature_at(i)->cpu_features != NULL;
   CHECK(features == COUNT);
 }
 

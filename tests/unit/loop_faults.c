@@ -33,6 +33,7 @@ static void expect(const struct fault *fault, const char *message) {
 
 /* --- The verifier --------------------------------------------------------------------------------------------------------------- */
 
+#define MULTIPLY "function f(written real c[32], real x[32], bf16 a[24], bf16 b[48], i8 i[48]) { "
 static const struct fault rules[] = {
     {"function f(written real y[8]) { vector lane < 8 { y[lane] = 1.0 } }", NULL},
     {"function f(real y[8]) { y[0] = 1.0 }", "y is not to be written"},
@@ -101,6 +102,23 @@ static const struct fault rules[] = {
      "masks in elements of storage i8"},
     {"function f(real t[64], real x[9], integer m[4]) { expand 64(&t[0], &x[8], &m[2]) }", "t is not to be written"},
     {"function f(written real t[64], integer m[4]) { expand 64(&t[0], &t[8], &m[2]) }", "t is expanded to itself"},
+    {MULTIPLY "multiply(&c[0], 8, &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }", NULL},
+    {MULTIPLY "multiply(&c[0], 8, &a[0], 6, &b[0], 16, 4, 8, 6) }", "multiply gets 9 arguments"},
+    {MULTIPLY "multiply(&c[0], 8, 1, 6, &b[0], 16, 4, 8, 6, 0, 0) }", "argument a of multiply is a number"},
+    {MULTIPLY "multiply(&c[0], &c[1], &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }",
+     "argument c_row of multiply is a pointer"},
+    {MULTIPLY "multiply(&c[0], 8, &a[0], 6, &b[0], 16, 4, 8.0, 6, 0, 0) }", "argument columns of multiply is real"},
+    {MULTIPLY "register real r[32] multiply(&r[0], 8, &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }",
+     "argument c of multiply does not lie in memory"},
+    {MULTIPLY "multiply(&c[0], 8, &i[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }", "multiply of elements stored as i8 and bf16"},
+    {MULTIPLY "multiply(&c[0], 8, &i[0], 6, &i[0], 16, 4, 8, 6, 0, 0) }", "the sums of multiply are stored as real"},
+    {MULTIPLY "multiply(&x[0], 8, &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }", "x is not to be written"},
+    {MULTIPLY "vector lane < 8 { multiply(&c[0], 8, &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) } }",
+     "holds more than lets and stores"},
+    {MULTIPLY "multiply(&c[0], 8, &a[0], 6, &b[0], 16, 0, 8, 6, 0, 0) }", "multiply of 0 rows, 8 columns and depth 6"},
+    {MULTIPLY "multiply(&c[1], 8, &a[0], 6, &b[0], 16, 4, 8, 6, 0, 0) }", "is outside of its 32 elements"},
+    {MULTIPLY "multiply(&c[0], 8, &a[1], 6, &b[0], 16, 4, 8, 6, 0, 0) }", "is outside of its 24 elements"},
+    {MULTIPLY "multiply(&c[0], 8, &a[0], 6, &b[0], 17, 4, 8, 5, 0, 0) }", "is outside of its 48 elements"},
     {"function f(real x[8]) { prefetch x[-1] prefetch x[1000] }", NULL},
     {"function f(written real y[8]) { stack real r[4] prefetch r[0] }", "a prefetch of r, which is the function's own"},
 };
@@ -121,6 +139,10 @@ static void test_verifier(void) {
 
 /* Each function takes x, 16 defined reals 0, 1, 2 ..., y, 16 reals never written, and n, which is 16. */
 #define HEAD "function f(real x[16], written real y[16], index n) "
+/* a: two rows of three numbers. b: two columns in groups of two, column by column. */
+#define PAIRS                                                                                                   \
+  "{ stack bf16 a[6] stack bf16 b[8] serial i < 6 { a[i] = cast.bf16(x[i]) } b[0] = 0.0 b[1] = 2.0 b[2] = 1.0 " \
+  "b[3] = 3.0 b[4] = 4.0 b[5] = 0.0 b[6] = 5.0 b[7] = 0.0 "
 static const struct fault runs[] = {
     {HEAD "{ parallel i < n { y[i] = x[i] } }", NULL},
     {HEAD "{ serial i < n + 1 { y[i] = x[0] } }", "y[16] is out of bounds"},
@@ -147,6 +169,20 @@ static const struct fault runs[] = {
      "x[16] is out of bounds"},
     {HEAD "{ stack integer m[2] m[0] = 5i stack real t[64] expand 64(&t[0], &x[0], &m[0]) }",
      "m[1] is read and was never written"},
+    /* Rows (0, 1, 2) and (3, 4, 5) by columns (0, 2, 4) and (1, 3, 5), whose third elements begin groups that end with 0. */
+    {HEAD PAIRS "multiply(&y[0], 2, &a[0], 3, &b[0], 4, 2, 2, 3, 0, 0) "
+                "if y[0] - 10.0 != 0.0 { y[0] = y[9] } if y[1] - 13.0 != 0.0 { y[0] = y[9] } "
+                "if y[2] - 28.0 != 0.0 { y[0] = y[9] } if y[3] - 40.0 != 0.0 { y[0] = y[9] } }",
+     NULL},
+    {HEAD PAIRS
+     "y[0] = 1.0 multiply(&y[0], 2, &a[0], 3, &b[0], 4, 1, 1, 3, 1, 0) if y[0] - 11.0 != 0.0 { y[0] = y[9] } }",
+     NULL},
+    {HEAD PAIRS "multiply(&y[0], 2, &a[0], 3, &b[0], 4, 2, 2, 3, 1, 0) }", "y[0] is read and was never written"},
+    {HEAD PAIRS "multiply(&y[0], 2, &a[0], 3, &b[0], 4, 2, 2, 1, 0, 0) }",
+     "what lies in b behind the depth of multiply is not 0"},
+    {HEAD PAIRS "multiply(&y[0], 2, &a[0], n - 13, &b[0], 4, n - 13, 2, 3, 0, 0) }", "a[6] is out of bounds"},
+    {HEAD PAIRS "parallel i < 2 { multiply(&y[i], 2, &a[0], 3, &b[0], 4, 2, 2, 3, 0, 0) } }",
+     "race: y[1] is written by two iterations of the parallel loop"},
     {HEAD "{ y[0] = 1.0 y[0] = y[0] + x[1] }", NULL},
     {HEAD "{ parallel i < n { y[i // 2] = x[i] } }", "race: y[0] is written by two iterations of the parallel loop"},
     {HEAD "{ y[0] = 0.0 parallel i < n { y[0] = y[0] + x[i] } }", "race: y[0]"},

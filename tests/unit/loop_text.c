@@ -198,6 +198,8 @@ static const char *const whole =
     "  prefetch x[n - (n - 1)]\n"
     "  stack real w[64]\n"
     "  expand 64(&w[0], &x[n + 1], &k[0])\n"
+    "  stack bf16 v[64]\n"
+    "  multiply(&w[0], 8, &v[n], 8, &v[0], 16, 4, n + 1, 8, 0, 0)\n"
     "}\n";
 
 static void test_whole(void) {
