@@ -66,13 +66,15 @@ struct label emit_label_of(struct arena *arena, const struct roll *roll, struct 
     }
     if (!everywhere && number > 0) continue;
     const char *text = part_text(arena, &part, rolled_path(arena, paths, counter));
+    const bool same = number && label.main && !strcmp(text, label.main);
+    if (part.gradient_of && (!number || same)) array_push(arena, &label.gradients, part.gradient_of);
+    if (same) continue;
     if (number) {
       array_push(arena, &label.others, text);
       continue;
     }
     label.main = text;
     label.is_top = !first->origin.path || !first->origin.path[0];
-    label.gradient_of = part.gradient_of;
     label.is_hidden = part.is_hidden;
   }
   return label;
@@ -113,7 +115,7 @@ static int describe(struct arena *arena, const struct label *labels, int at, int
   bool is_hidden = false;
   for (; at < count && emit_label_continues(&labels[at], main); at++) {
     for (int i = 0; i < labels[at].others.count; i++) list_once(arena, &others, labels[at].others.items[i]);
-    if (labels[at].gradient_of) list_once(arena, &gradients, labels[at].gradient_of);
+    for (int i = 0; i < labels[at].gradients.count; i++) list_once(arena, &gradients, labels[at].gradients.items[i]);
     is_hidden = is_hidden || labels[at].is_hidden;
   }
   *text = main;

@@ -9,7 +9,7 @@
 struct label {
   const char *main; /* "h[i].attn: causal_attention"; "" where it belongs to what came before */
   bool is_top; /* outside any call with a path */
-  const char *gradient_of; /* see struct work_part */
+  ARRAY(const char *) gradients; /* whose gradients the launch makes: see struct work_part */
   bool is_hidden;
   ARRAY(const char *) others; /* what else the launch computes */
 };

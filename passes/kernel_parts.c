@@ -126,12 +126,33 @@ static bool is_within(const char *path, const char *call) {
   return length && path && !strncmp(path, call, length) && (!path[length] || path[length] == '.');
 }
 
+/* The kernel of a stream computes several gradients of one call: all that it does not keep to itself are told. */
+static void tell_gradients(struct kernel *kernel) {
+  struct scheduler *s = kernel->scheduler;
+  struct launch *launch = kernel->launch;
+  launch->parts.items[0].gradient_of = NULL;
+  for (int i = 0; i < kernel->cluster->values.count; i++) {
+    const struct value *value = kernel->cluster->values.items[i];
+    const struct place *place = note_of(s, value)->place;
+    if (!value->name || !place || place->in_block) continue;
+    const struct work_part own = part_of_value(s, value);
+    if (!own.is_gradient) continue;
+    struct work_part part = launch->parts.items[0];
+    part.gradient_of = name_end(s->arena, own.path, 1);
+    if (launch->parts.items[0].gradient_of)
+      array_push(s->arena, &launch->parts, part);
+    else
+      launch->parts.items[0] = part;
+  }
+}
+
 /* What the kernel stores stands in its first part or, where it was fused with that, in others. */
 void kernel_tell_parts(struct kernel *kernel) {
   struct scheduler *s = kernel->scheduler;
   struct launch *launch = kernel->launch;
   const struct cluster *cluster = kernel->cluster;
   array_push(s->arena, &launch->parts, main_part(kernel));
+  if (kernel->form == FORM_STREAM) tell_gradients(kernel);
   for (int i = 0; cluster && i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     struct shares shares = {.s = s, .cluster = cluster};

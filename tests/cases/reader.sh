@@ -50,10 +50,10 @@ says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm; and h[i
 says whole/shakespeare.c '/* h.0.ln_1: layernorm; and x */' '/* logits, then log_sum_exp, then loss_sum */' \
   '/* h[i].mlp.c_proj: linear; and h[i].mlp: gelu_tanh */' '/* h[i].ln_2: layernorm; and the gradient of h[i].x */' \
   '/* h[i].ln_1: layernorm; and the gradient of h[i - 1].x, and at last x */' \
-  '/* h[i].attn: attend, the gradients of weights and v */' '/* h[i].attn: attend, the gradients of q and k */' \
+  '/* h[i].attn: attend, the gradients of v, q and k */' \
   'then the gradient of wte.weight, then gradient_norm */'
 # The numbers of names begin with the second of a kind, and a kernel is called after where most of its work stands.
-for name in layernorm_gradient masked_softmax_gradient cosine adamw loss_sum gradient_norm; do
+for name in layernorm_gradient attend_gradient cosine adamw loss_sum gradient_norm; do
   grep -q "^static void $name(" whole/shakespeare.c || fail "no $name"
 done
 for name in $(sed -n 's/^static void \([a-z_0-9]*[a-z]\)_[0-9]*(.*/\1/p' whole/shakespeare.c | sort -u); do
