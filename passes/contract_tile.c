@@ -345,11 +345,37 @@ static void pieces_of_blocks(struct kernel *k, const struct contraction *x, stru
                  begun ? always : linear_expression(arena, piece));
 }
 
+/* Whether all blocks of a stream multiply by the same b, which a task can then pack once. It lies on the stack, which has limits. */
+static bool can_pack_ahead(const struct kernel *k, const struct contraction *x) {
+  enum { MOST_AHEAD = 1 << 16 };
+  const struct stream *stream = x->s->stream;
+  if (!stream || !stream->block || x->packing != PACK_TASK || x->offset) return false;
+  if (value_has_axis(x->b_value, stream->blocked) || x->batch.count || x->n.count || x->k.count) return false;
+  return x->k_piece >= x->depth.extent && k->packed_ahead + x->panels * x->width * x->depth.extent <= MOST_AHEAD;
+}
+
+static void pack_ahead(struct kernel *k, struct contraction *x, struct position *at) {
+  struct arena *arena = k->arena;
+  const enum type type = storage_kind(x->b_storage) == KIND_REAL ? TYPE_REAL : TYPE_INTEGER;
+  const int64_t count = x->panels * x->width * x->depth.extent;
+  const struct ahead ahead = kernel_go_ahead(k);
+  struct array *packed = kernel_array(k, "packed", type, MEMORY_STACK, count);
+  packed->storage = x->b_storage;
+  pack_panels(k, x, at, packed, NULL, linear_constant(0), expression_index(arena, x->panels), x->panels,
+              linear_constant(0), contract_extent(k, &x->depth), x->depth.extent);
+  kernel_go_back(k, &ahead);
+  k->packed_ahead += count;
+  x->packing = PACK_BUFFER;
+  at->b = packed;
+  at->b_at = linear_constant(0);
+}
+
 void contract_tiles(struct contraction *x) {
   struct arena *arena = x->s->arena;
   struct position at;
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_TILES;
+  if (can_pack_ahead(k, x)) pack_ahead(k, x, &at);
   if (x->packing == PACK_BUFFER) at.b_step = x->width * x->group;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) *

@@ -260,6 +260,30 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
   return false;
 }
 
+struct ahead kernel_go_ahead(struct kernel *kernel) {
+  struct ahead ahead = {.depth = kernel->depth};
+  for (int i = kernel->base; i <= kernel->depth; i++) ahead.open[i] = kernel->open[i];
+  kernel->depth = kernel->base - 1;
+  ahead.outer = kernel->open[kernel->depth];
+  ahead.count = ahead.outer.block->statements.count;
+  kernel->open[kernel->depth].position = -1;
+  return ahead;
+}
+
+void kernel_go_back(struct kernel *kernel, const struct ahead *ahead) {
+  struct block *block = ahead->outer.block;
+  struct statement **items = block->statements.items;
+  const int added = block->statements.count - ahead->count, place = ahead->outer.position, moved = ahead->count - place;
+  kernel_close_to(kernel, kernel->base - 1);
+  struct statement **after = arena_new_array(kernel->arena, struct statement *, moved);
+  memcpy(after, items + place, sizeof *after * (size_t)moved);
+  memmove(items + place, items + ahead->count, sizeof *items * (size_t)added);
+  memcpy(items + place + added, after, sizeof *after * (size_t)moved);
+  kernel->open[kernel->depth].position = place + added;
+  kernel->depth = ahead->depth;
+  for (int i = kernel->base; i <= kernel->depth; i++) kernel->open[i] = ahead->open[i];
+}
+
 /* Gives the function that the launch calls its formula. One that an earlier kernel made, for values of other names or axes,
    says that its formula is that of its first call; once it says so, further kernels need no formula. */
 static void tell_formula(struct kernel *kernel, struct function *called) {

@@ -193,6 +193,7 @@ struct kernel {
   struct open_block open[MAX_OPEN_BLOCKS];
   int depth;
   int base; /* the depth at which a cluster's loops begin: behind those of its stream, or 0 */
+  int64_t packed_ahead; /* elements that a stream's kernel has packed before its loop over blocks */
 };
 
 /* A new kernel for `value`, or that of the stream at hand. Its name is made of the function of the spec that the value stands in, of "gradient" on the
@@ -240,6 +241,17 @@ struct linear kernel_guard_lane(struct kernel *kernel, struct linear lane, const
 /* The same for the lanes below `count`. */
 struct linear kernel_lanes_below(struct kernel *kernel, struct linear lane, const struct expression *count,
                                  int64_t bound);
+/* Where a kernel was when it went ahead. */
+struct ahead {
+  int depth, count;
+  struct open_block outer, open[MAX_OPEN_BLOCKS];
+};
+
+/* In a stream of several blocks: what is written now stands before the loop over blocks, so that it is done once for a task. It may not
+   depend on the block. */
+struct ahead kernel_go_ahead(struct kernel *kernel);
+/* From here on the kernel is written where it was. */
+void kernel_go_back(struct kernel *kernel, const struct ahead *ahead);
 /* Closes the innermost loop or guard. */
 void kernel_end(struct kernel *kernel);
 void kernel_close_to(struct kernel *kernel, int depth);

@@ -400,7 +400,9 @@ static bool choose_blocks(struct contraction *x) {
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   /* Narrow elements take as much of a cache as fewer wide ones. */
-  const int64_t share = x->matrix ? 32 / storage_facts[x->b_storage].bits : 1, local = LOCAL_ELEMENTS * share;
+  /* A stream's kernel has more arrays on its stack than this one. */
+  const int64_t share = x->matrix ? 32 / storage_facts[x->b_storage].bits : 1,
+                local = (x->s->stream ? LOCAL_ELEMENTS / 2 : LOCAL_ELEMENTS) * share;
   int64_t n_block = (int64_t)limits[PARAMETER_tile_columns] * share / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
   if (x->by_columns) n_block = contract_columns_of_task(x);
