@@ -303,8 +303,8 @@ static void print_store(struct writer *writer, const struct statement *s) {
   const char *name = writer_mention(writer, array->name);
   const bool is_usual = access_of(s->array->storage)->is_usual;
   if (!is_usual || s->array->optional) {
-    const char *set = is_usual ? arena_format(writer->arena, "%s[%s] = %s;", name, scalar_text(writer, index),
-                                              scalar_text(writer, value))
+    const char *at = is_usual ? scalar_text(writer, index) : NULL, *what = is_usual ? scalar_text(writer, value) : NULL;
+    const char *set = is_usual ? arena_format(writer->arena, "%s[%s] = %s;", name, at, what)
                                : writer_set_text(writer, s->array, index, scalar_piece(writer, value));
     if (s->array->optional)
       writer_line(writer, LINE_COMPOUND, "if (%s) %s", name, set);

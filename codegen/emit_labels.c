@@ -65,9 +65,10 @@ struct label emit_label_of(struct arena *arena, const struct roll *roll, struct 
       paths[t] = own.path ? own.path : "";
     }
     if (!everywhere && number > 0) continue;
-    const char *text = part_text(arena, &part, rolled_path(arena, paths, counter));
+    const char *path = rolled_path(arena, paths, counter), *text = part_text(arena, &part, path);
     const bool same = number && label.main && !strcmp(text, label.main);
-    if (part.gradient_of && (!number || same)) array_push(arena, &label.gradients, part.gradient_of);
+    const char *gradient = number && !same ? NULL : part.gradient_of;
+    if (gradient) array_push(arena, &label.gradients, gradient);
     if (same) continue;
     if (number) {
       array_push(arena, &label.others, text);

@@ -97,7 +97,8 @@ static struct value *attention_of_heads(struct sample *sample) {
   if (sample_chance(sample, 50)) scores = binary(sample, OP_mul, scores, number(sample, 0.4));
   if (sample_chance(sample, 30)) scores = binary(sample, OP_add, scores, parameter(sample, look, past));
   if (sample_chance(sample, 50)) {
-    struct value *seen = binary(sample, OP_le, build_index(graph, past), build_index(graph, look));
+    struct value *key_at = build_index(graph, past), *query_at = build_index(graph, look);
+    struct value *seen = binary(sample, OP_le, key_at, query_at);
     scores = build_where(graph, seen, scores, number(sample, -INFINITY));
   }
   struct value *weights = softmax(sample, scores, past, false);
