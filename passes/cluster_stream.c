@@ -224,9 +224,9 @@ static bool put_in_order(struct finder *d) {
   return true;
 }
 
-/* The rows of a block: as many as leave its wide values in a cache of usual size, and divide the axis. 0 where no number does. */
+/* The rows of a block: enough to multiply well, as many as leave its wide values in a cache, and a divisor of the axis. 0 where no number does. */
 static int64_t choose_rows(const struct finder *d) {
-  enum { LEAST_ROWS = 8, LEAST_VALUES = 2 };
+  enum { LEAST_ROWS = 8, MOST_ROWS = 64, LEAST_VALUES = 2 };
   const struct stream *stream = d->stream;
   const double *parameters = d->s->pipeline.parameters;
   double row = 4 * (stream->values.count > LEAST_VALUES ? stream->values.count : LEAST_VALUES);
@@ -236,6 +236,7 @@ static int64_t choose_rows(const struct finder *d) {
   const int64_t extent = stream->blocked->extent, wanted = (int64_t)parameters[PARAMETER_stream_rows];
   const int64_t least = wanted ? 1 : LEAST_ROWS;
   int64_t most = wanted ? wanted : (int64_t)(parameters[PARAMETER_stream_bytes] / row);
+  if (!wanted && most > MOST_ROWS) most = MOST_ROWS;
   if (most < least) most = least;
   if (most >= extent) return extent;
   for (int64_t rows = most; rows >= least && rows * 4 >= most; rows--)

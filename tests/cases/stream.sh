@@ -85,7 +85,7 @@ lamella show looks.lam --passes='stream(rows = 12, again = 0)' --stage=loops >lo
 grep -q '^# activation.*place=12.*seen=48' loops.txt || fail "no memory of a block"
 ! grep '^# activation.*place=48.*seen=48' loops.txt || fail "memory for all scores"
 lamella show "$specs/gpt2.lam" --stage=loops >loops.txt
-grep -q '^# activation.*seq=32.*past=1024' loops.txt || fail "no memory of a block"
+grep -q '^# activation.*seq=64.*past=1024' loops.txt || fail "no memory of a block"
 ! grep '^# activation.*seq=1024.*past=1024' loops.txt || fail "memory for all scores"
 
 # Masks from data, keys that several queries share, attention to another sequence.
