@@ -15,7 +15,8 @@ struct finder {
   const struct value *seed;
   struct axis *const *rows; /* the axes that its sweeps reduce */
   int row_count;
-  const struct value *const *operands; /* of the seed: that without the rows comes first */
+  /* Clusters that read values of the stream as no stream can: for them these are memory of full size. */
+  ARRAY(const struct cluster *) left_out;
 };
 
 static const struct value *product_of(struct scheduler *s, const struct value *value) {
@@ -45,9 +46,15 @@ static bool is_on_side(const struct finder *d, const struct cluster *cluster) {
   return facts_is_way_back(facts, cluster->values.items[0]) == facts_is_way_back(facts, d->seed);
 }
 
+static bool is_left_out(const struct finder *d, const struct cluster *cluster) {
+  for (int i = 0; i < d->left_out.count; i++)
+    if (d->left_out.items[i] == cluster) return true;
+  return false;
+}
+
 /* Whether the cluster reads wide values of the stream. */
 static bool belongs(struct finder *d, const struct cluster *cluster) {
-  if (!is_on_side(d, cluster)) return false;
+  if (!is_on_side(d, cluster) || is_left_out(d, cluster)) return false;
   for (int i = 0; i < cluster->values.count; i++) {
     read_root(d->f, cluster->values.items[i]);
     for (int j = 0; j < d->f->readings.items.count; j++)
@@ -71,7 +78,7 @@ static void add_sources(struct finder *d, const struct cluster *cluster) {
     for (int j = 0; j < d->f->readings.items.count; j++) {
       const struct value *value = d->f->readings.items.items[j].value;
       struct cluster *source = cluster_of(d->s, value);
-      if (source && is_wide(d, value) && !is_reduction(value) && is_on_side(d, source) &&
+      if (source && is_wide(d, value) && !is_reduction(value) && is_on_side(d, source) && !is_left_out(d, source) &&
           !has_cluster(d->stream, source))
         add_cluster(d, source);
     }
@@ -94,11 +101,8 @@ static void grow(struct finder *d) {
   qsort(d->stream->clusters.items, (size_t)d->stream->clusters.count, sizeof *d->stream->clusters.items, by_position);
 }
 
-/* Whether a wide value is memory of this graph's alone, which only the stream has to do with. */
-static bool is_own_memory(const struct finder *d, const struct value *value) {
-  const struct readers *readers = &d->f->readers[value->id];
-  for (int i = 0; i < readers->items.count; i++)
-    if (!has_cluster(d->stream, representative(readers->items.items[i]))) return false;
+/* Whether the value can be memory of one block: it has a buffer of activations for itself, and is copied nowhere. */
+static bool has_own_memory(const struct finder *d, const struct value *value) {
   const struct place *place = note_of(d->s, value)->place;
   if (!place || place->offset || place->buffer->role != BUFFER_ACTIVATION || place->buffer->dumped) return false;
   if (place->buffer->axis_count != value->axis_count || place->buffer->count != value_count(value)) return false;
@@ -107,17 +111,41 @@ static bool is_own_memory(const struct finder *d, const struct value *value) {
   return true;
 }
 
-/* Whether the cluster reads wide values as they are, by an operand or an expression, and not through a view that moves elements. */
-static bool reads_in_place(const struct finder *d, const struct cluster *cluster) {
+/* Whether a wide value is read on the way to the value, which is none itself. */
+static bool reaches_wide(struct finder *d, const struct value *value) {
+  if (is_wide(d, value) && !is_reduction(value)) return true;
+  if (stops_here(d->s, value)) return false;
+  for (int i = 0; i < value->input_count; i++)
+    if (reaches_wide(d, value->inputs[i])) return true;
+  return false;
+}
+
+/* Whether the operand is an element at the coordinates of the contraction's own: a value of the stream as it is, or nothing of it. */
+static bool is_plain_operand(struct finder *d, const struct value *operand) {
+  const struct cluster *source = cluster_of(d->s, operand);
+  return (source && stops_here(d->s, operand)) || !reaches_wide(d, operand);
+}
+
+/* Whether one reading of a cluster finds what it reads: of what the stream itself computes only the rows of the block at hand are known, and
+   only those of the task at hand. */
+static bool finds_reading(struct finder *d, const struct cluster *cluster, const struct value *root,
+                          const struct reading *reading) {
+  const struct cluster *source = cluster_of(d->s, reading->value);
+  const bool wide = is_wide(d, reading->value) && !is_reduction(reading->value);
+  if (!source || source == cluster || !has_cluster(d->stream, source)) return true;
+  /* What is summed over rows is complete behind the last block. */
+  if (!wide && !value_has_axis(reading->value, d->stream->blocked)) return false;
+  if (!reading->shifted) return true;
+  return root->op == OP_contract && (root->inputs[0] == reading->value || root->inputs[1] == reading->value) &&
+         is_plain_operand(d, root->inputs[0]) && is_plain_operand(d, root->inputs[1]);
+}
+
+static bool finds_readings(struct finder *d, const struct cluster *cluster) {
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *root = product_of(d->s, cluster->values.items[i]);
     read_root(d->f, cluster->values.items[i]);
-    for (int j = 0; j < d->f->readings.items.count; j++) {
-      const struct reading *reading = &d->f->readings.items.items[j];
-      if (!reading->shifted || !is_wide(d, reading->value) || is_reduction(reading->value)) continue;
-      if (root->op != OP_contract || (root->inputs[0] != reading->value && root->inputs[1] != reading->value))
-        return false;
-    }
+    for (int j = 0; j < d->f->readings.items.count; j++)
+      if (!finds_reading(d, cluster, root, &d->f->readings.items.items[j])) return false;
   }
   return true;
 }
@@ -136,19 +164,29 @@ static bool suits(const struct finder *d) {
   for (int i = 0; i < d->stream->clusters.count; i++) {
     const struct cluster *cluster = d->stream->clusters.items[i];
     if (cluster->kind != CLUSTER_CONTRACT && (cluster->kind != CLUSTER_SWEEP || !suits_sweep(d, cluster))) return false;
-    if (!reads_in_place(d, cluster)) return false;
     reduces = reduces || (cluster->kind == CLUSTER_SWEEP && cluster->reduced_count);
   }
   return reduces;
 }
 
-/* Other wide values stay memory of their full size, which the stream fills block by block. */
+/* Other wide values, such as those that a cluster outside reads, stay memory of their full size, which the stream fills block by block. */
 static void keep_own(struct finder *d) {
   struct stream *stream = d->stream;
   int kept = 0;
   for (int i = 0; i < stream->values.count; i++)
-    if (is_own_memory(d, stream->values.items[i])) stream->values.items[kept++] = stream->values.items[i];
+    if (has_own_memory(d, stream->values.items[i])) stream->values.items[kept++] = stream->values.items[i];
   stream->values.count = kept;
+  for (int c = 0; c < d->s->decisions.clusters.count; c++) {
+    const struct cluster *cluster = d->s->decisions.clusters.items[c];
+    if (has_cluster(stream, cluster)) continue;
+    for (int i = 0; i < cluster->values.count; i++) {
+      read_root(d->f, cluster->values.items[i]);
+      for (int j = 0; j < d->f->readings.items.count; j++)
+        for (int n = stream->values.count - 1; n >= 0; n--)
+          if (stream->values.items[n] == d->f->readings.items.items[j].value)
+            stream->values.items[n] = stream->values.items[--stream->values.count];
+    }
+  }
 }
 
 /* Whether the axis is one of the result and of both operands of each contraction: its elements have nothing to do with each other. */
@@ -210,6 +248,11 @@ static bool put_in_order(struct finder *d) {
       after[i] = after[i] || (!own && waits);
     }
   }
+  /* Streams that were found before stay whole. */
+  for (int i = first; i <= last; i++)
+    for (int j = first; j < i && s->decisions.clusters.items[i]->stream; j++)
+      if (s->decisions.clusters.items[i]->stream == s->decisions.clusters.items[j]->stream && after[i] != after[j])
+        return false;
   ARRAY(struct cluster *) sorted = {0};
   for (int part = 0; part < 3; part++)
     for (int i = first; i <= last; i++) {
@@ -323,6 +366,25 @@ static const struct cluster *sweep_of(struct finder *d, const struct value *prod
   return NULL;
 }
 
+/* The clusters of the stream, without those that would read what is not known yet. False where nothing is left that is one. */
+static bool grow_without_misreaders(struct finder *d, struct cluster *seed) {
+  for (bool more = true; more;) {
+    d->stream = arena_new_struct(d->s->arena, struct stream);
+    add_cluster(d, seed);
+    grow(d);
+    if (!suits(d) || !choose_axes(d)) return false;
+    more = false;
+    for (int i = 0; i < d->stream->clusters.count; i++) {
+      const struct cluster *cluster = d->stream->clusters.items[i];
+      if (finds_readings(d, cluster)) continue;
+      if (cluster == seed) return false;
+      array_push(d->s->arena, &d->left_out, cluster);
+      more = true;
+    }
+  }
+  return true;
+}
+
 static void find_stream(struct former *f, struct cluster *cluster) {
   struct scheduler *s = f->s;
   const struct value *product = product_of(s, cluster->values.items[0]);
@@ -333,26 +395,24 @@ static void find_stream(struct former *f, struct cluster *cluster) {
   const struct cluster *sweep = sweep_of(d, product);
   if (!sweep || sweep->stream) return;
   d->rows = sweep->reduced, d->row_count = sweep->reduced_count;
-  d->stream = arena_new_struct(s->arena, struct stream);
-  add_cluster(d, cluster);
-  grow(d);
+  if (!grow_without_misreaders(d, cluster)) return;
   for (int i = 0; i < d->stream->clusters.count; i++)
     if (d->stream->clusters.items[i]->stream) return;
-  if (!suits(d) || !choose_axes(d)) return;
   keep_own(d);
   d->stream->rows = choose_rows(d);
   if (!d->stream->rows || !put_in_order(d) || !place_blocks(d)) return;
   for (int i = 0; i < d->stream->clusters.count; i++) d->stream->clusters.items[i]->stream = d->stream;
-  if (getenv("STREAMS"))
-    fprintf(stderr, "STREAM %d rows %d of %d\n", d->stream->clusters.count, (int)d->stream->rows,
-            (int)d->stream->blocked->extent);
 }
 
 void find_streams(struct former *f) {
   struct scheduler *s = f->s;
-  for (int i = 0; i < s->decisions.clusters.count; i++) s->decisions.clusters.items[i]->position = i;
+  ARRAY(struct cluster *) products = {0};
   for (int i = 0; i < s->decisions.clusters.count; i++) {
     struct cluster *cluster = s->decisions.clusters.items[i];
-    if (cluster->kind == CLUSTER_CONTRACT && !cluster->stream) find_stream(f, cluster);
+    cluster->position = i;
+    if (cluster->kind == CLUSTER_CONTRACT) array_push(s->arena, &products, cluster);
   }
+  /* A stream that is found moves clusters. */
+  for (int i = 0; i < products.count; i++)
+    if (!products.items[i]->stream) find_stream(f, products.items[i]);
 }

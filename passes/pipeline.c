@@ -78,6 +78,7 @@ static void run_derive(struct run *run, struct graph *graph) {
 static void run_stream(struct run *run, struct graph *graph) {
   const struct program *program = run->program;
   if (graph != program->train && graph != program->accumulate) return;
+  if (!run->pipeline.on[PASS_fuse] || !run->pipeline.on[PASS_tile]) return; /* there will be no streams */
   pass_stream_again(graph, run->pipeline.parameters[PARAMETER_stream_again]);
 }
 

@@ -34,6 +34,7 @@ static bool owns_buffer(const struct scheduler *s, const struct value *value) {
 }
 
 static bool same_layout(const struct scheduler *s, const struct value *x, const struct value *y) {
+  if (note_of(s, x)->place->in_block != note_of(s, y)->place->in_block) return false;
   if (x->axis_count != y->axis_count || note_of(s, x)->place->buffer->storage != note_of(s, y)->place->buffer->storage)
     return false;
   for (int i = 0; i < x->axis_count; i++) {

@@ -688,7 +688,8 @@ bool contract_can_stream(struct scheduler *s, const struct value *value, const s
   const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
   struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
   bool along;
-  if (decide(&x, &along) != UNTILED_NOT || along || x.by_columns) return false;
+  /* Few rows would be summed along k, in another order, if k were not cut into blocks. */
+  if (decide(&x, &along) != UNTILED_NOT || along || x.by_columns || has_few_rows(&x)) return false;
   if (stream_adds(s->stream, product) && (x.k.count > 0 || x.initial.buffer || cluster->values.count > 1)) return false;
   return cluster->values.count == 1 || contract_can_end(&x);
 }
