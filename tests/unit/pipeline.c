@@ -72,8 +72,8 @@ static void check_broken_dump(struct arena *arena) {
 
 int main(void) {
   struct arena *arena = arena_new();
-  const char *usual = "simplify common derive hoist fuse tile parallel plan share";
-  const char *usual_and_mixed = "simplify common mixed derive hoist fuse tile parallel plan share";
+  const char *usual = "simplify common derive hoist fuse stream tile parallel plan share";
+  const char *usual_and_mixed = "simplify common mixed derive hoist fuse stream tile parallel plan share";
   CHECK_STRING(parse(arena, NULL), usual);
   CHECK_STRING(parse(arena, "default"), usual);
   CHECK_STRING(parse(arena, ""), usual);
@@ -81,7 +81,7 @@ int main(void) {
   CHECK_STRING(parse(arena, "none, default"), usual);
   CHECK_STRING(parse(arena, "none"), "");
   CHECK_STRING(parse(arena, " none , fuse "), "fuse");
-  CHECK_STRING(parse(arena, "-fuse, -plan -tile"), "simplify common derive hoist parallel share");
+  CHECK_STRING(parse(arena, "-fuse, -plan -tile"), "simplify common derive hoist stream parallel share");
   CHECK_STRING(parse(arena, "none,simplify(rounds = 3)"), "simplify(rounds 3)");
   CHECK_STRING(parse(arena, "none,simplify(2),fuse"), "simplify(rounds 2) fuse");
   CHECK_STRING(parse(arena, "none, tile(4, tasks=1,\n depth = 64)"), "tile(rows 4)(depth 64)(tasks 1)");
