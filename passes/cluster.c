@@ -143,6 +143,11 @@ static enum cluster_kind kind_of(struct scheduler *s, const struct value *value)
   return CLUSTER_OTHER;
 }
 
+/* Whether the root is computed in the backward pass for a second time, so that nothing is kept from this cluster. */
+static bool is_kept_from(const struct former *f, const struct value *value, const struct cluster *cluster) {
+  return value->again && !facts_is_way_back(&f->s->facts, cluster->values.items[0]);
+}
+
 /* Finds the clusters that a root reads from and may be computed in, and lists them in former->homes in the order of the
    root's readings. Returns the latest of them, since it waits for the most, or NULL. */
 static struct cluster *find_homes(struct former *f, const struct value *value, const struct cluster *own) {
@@ -154,7 +159,7 @@ static struct cluster *find_homes(struct former *f, const struct value *value, c
     if (!candidate || candidate->scratch.offered == f->offered) continue;
     candidate->scratch.offered = f->offered;
     enum refusal_reason why = why_unsuited(candidate, value, own);
-    if (value->again && !facts_is_way_back(&f->s->facts, candidate->values.items[0])) why = REFUSAL_AGAIN;
+    if (is_kept_from(f, value, candidate)) why = REFUSAL_AGAIN;
     if (why == REFUSAL_NONE) why = why_illegal(f, candidate, own);
     if (why != REFUSAL_NONE) {
       refuse(f, value, candidate, why);
@@ -183,7 +188,7 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
       candidate->scratch.offered = f->offered;
       bool alike = own->reduced_count == candidate->reduced_count ||
                    (!own->reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
-      if (value->again && !facts_is_way_back(&s->facts, candidate->values.items[0])) continue;
+      if (is_kept_from(f, value, candidate)) continue;
       if (!alike || why_unsuited(candidate, value, own) != REFUSAL_NONE) continue;
       enum refusal_reason why = why_illegal(f, candidate, own);
       if (why != REFUSAL_NONE) {

@@ -19,10 +19,6 @@ struct finder {
   ARRAY(const struct cluster *) left_out;
 };
 
-static const struct value *product_of(struct scheduler *s, const struct value *value) {
-  return note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
-}
-
 static bool has_sized_axis(const struct value *value) {
   for (int i = 0; i < value->axis_count; i++)
     if (value->axes[i]->size) return true;

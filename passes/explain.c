@@ -243,7 +243,7 @@ static void head(struct account *a, const struct told *told) {
   int along_count = cluster->reduced_count;
   if (cluster->kind == CLUSTER_CONTRACT || cluster->kind == CLUSTER_CONCAT || cluster->kind == CLUSTER_OTHER) {
     const struct value *value = cluster->values.items[0];
-    const struct value *product = note_of(a->s, value)->absorbed ? note_of(a->s, value)->absorbed : value;
+    const struct value *product = product_of(a->s, value);
     space = value->axes, count = value->axis_count;
     along = product->list, along_count = product->op == OP_contract || is_reduction(product) ? product->list_count : 0;
   }

@@ -98,6 +98,12 @@ static inline struct note *note_of(const struct scheduler *scheduler, const stru
   return &scheduler->decisions.notes[value->id];
 }
 
+/* The contraction that an addition computes, which begins from the other operand; else the value itself. */
+static inline const struct value *product_of(const struct scheduler *scheduler, const struct value *value) {
+  const struct value *product = note_of(scheduler, value)->absorbed;
+  return product ? product : value;
+}
+
 /* --- Names (names.c) ------------------------------------------------------------------------------------------------------ */
 
 struct name_table *name_table_new(struct arena *arena);

@@ -685,7 +685,7 @@ static enum untiled_reason decide(struct contraction *x, bool *along) {
 }
 
 bool contract_can_stream(struct scheduler *s, const struct value *value, const struct cluster *cluster) {
-  const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
+  const struct value *product = product_of(s, value);
   struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
   bool along;
   /* Few rows would be summed along k, in another order, if k were not cut into blocks. */
@@ -696,7 +696,7 @@ bool contract_can_stream(struct scheduler *s, const struct value *value, const s
 
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
                                       bool *ended) {
-  const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
+  const struct value *product = product_of(s, value);
   struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
   bool along;
   const enum untiled_reason why = decide(&x, &along);

@@ -39,8 +39,7 @@ bool stream_adds(const struct stream *stream, const struct value *contraction) {
 static double flops_of(struct scheduler *s, const struct stream *stream) {
   double flops = 0;
   for (int i = 0; i < stream->clusters.count; i++) {
-    const struct value *value = stream->clusters.items[i]->values.items[0];
-    if (note_of(s, value)->absorbed) value = note_of(s, value)->absorbed;
+    const struct value *value = product_of(s, stream->clusters.items[i]->values.items[0]);
     if (value->op != OP_contract) continue;
     double own = 2 * (double)value_count(value);
     for (int j = 0; j < value->list_count; j++) own *= (double)value->list[j]->extent;
