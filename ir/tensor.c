@@ -159,6 +159,12 @@ bool axis_listed(struct axis *const *list, int count, const struct axis *axis) {
   return false;
 }
 
+bool value_has_sized_axis(const struct value *value) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i]->size) return true;
+  return false;
+}
+
 bool value_has_axis(const struct value *value, const struct axis *axis) {
   return axis_listed(value->axes, value->axis_count, axis);
 }

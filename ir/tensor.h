@@ -363,6 +363,7 @@ struct value *build_result(struct graph *graph, struct value *call, int number);
 
 bool axis_listed(struct axis *const *list, int count, const struct axis *axis);
 bool value_has_axis(const struct value *value, const struct axis *axis);
+bool value_has_sized_axis(const struct value *value); /* one whose length is known only when the program runs */
 bool same_axes(const struct value *x, const struct value *y); /* as sets */
 /* Whether the axis is the one of examples, by its role. */
 bool is_batch(const struct axis *axis);

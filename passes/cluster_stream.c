@@ -19,12 +19,6 @@ struct finder {
   ARRAY(const struct cluster *) left_out;
 };
 
-static bool has_sized_axis(const struct value *value) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i]->size) return true;
-  return false;
-}
-
 static bool is_wide(const struct finder *d, const struct value *value) {
   return same_set(d->seed->axes, d->seed->axis_count, value->axes, value->axis_count);
 }
@@ -384,7 +378,7 @@ static bool grow_without_misreaders(struct finder *d, struct cluster *seed) {
 static void find_stream(struct former *f, struct cluster *cluster) {
   struct scheduler *s = f->s;
   const struct value *product = product_of(s, cluster->values.items[0]);
-  if (product->op != OP_contract || product->kind != KIND_REAL || has_sized_axis(product)) return;
+  if (product->op != OP_contract || product->kind != KIND_REAL || value_has_sized_axis(product)) return;
   if (batch_of(product) < (int64_t)s->pipeline.parameters[PARAMETER_stream_tasks]) return;
   if (4 * value_count(product) < value_count(product->inputs[0]) + value_count(product->inputs[1])) return;
   struct finder finder = {.f = f, .s = s, .seed = product}, *d = &finder;

@@ -20,12 +20,6 @@ struct again {
   double least; /* bytes of a wide value from which on it is */
 };
 
-static bool has_sized_axis(const struct value *value) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i]->size) return true;
-  return false;
-}
-
 /* Whether all axes are of one operand of the contraction and not of the other. */
 static bool are_rows(const struct value *product, struct axis *const *axes, int count) {
   for (int side = 0; side < 2; side++) {
@@ -47,7 +41,7 @@ static bool has_batch(const struct value *product) {
 }
 
 static bool is_wide_product(const struct again *a, const struct value *value) {
-  return value->op == OP_contract && value->kind == KIND_REAL && !has_sized_axis(value) && has_batch(value) &&
+  return value->op == OP_contract && value->kind == KIND_REAL && !value_has_sized_axis(value) && has_batch(value) &&
          4 * (double)value_count(value) >= a->least;
 }
 
