@@ -39,6 +39,15 @@ static void read_in_block(struct mentions *reads, const struct block *block) {
   }
 }
 
+/* Whether a store writes back what it reads: what is left of a sum with 0 or a product with 1 that is computed in place. */
+static bool stores_itself(struct arena *arena, const struct statement *store) {
+  const struct expression *x = store->expression;
+  while (x->kind == EXPRESSION_CONVERT && x->arguments[0]->type == x->type) x = x->arguments[0];
+  if (x->kind != EXPRESSION_LOAD || x->array != store->array) return false;
+  const struct expression *distance = expression_apply(arena, OP_sub, x->arguments[0], store->index, NULL);
+  return distance->kind == EXPRESSION_NUMBER && distance->number == 0;
+}
+
 /* Goes from the end to the beginning, since everything is mentioned after it was made. */
 static void drop_in_block(struct mentions *mentions, const struct mentions *reads, struct block *block) {
   int kept = block->statements.count;
@@ -46,8 +55,9 @@ static void drop_in_block(struct mentions *mentions, const struct mentions *read
     struct statement *statement = block->statements.items[i];
     bool makes_variable = statement->kind == STATEMENT_LET && !is_mentioned(mentions, statement->variable);
     bool makes_array = statement->kind == STATEMENT_ARRAY && !is_mentioned(mentions, statement->array);
-    bool stores_in_vain = statement->kind == STATEMENT_STORE && statement->array->memory != MEMORY_GLOBAL &&
-                          !is_mentioned(reads, statement->array);
+    bool stores_in_vain = statement->kind == STATEMENT_STORE &&
+                          ((statement->array->memory != MEMORY_GLOBAL && !is_mentioned(reads, statement->array)) ||
+                           stores_itself(mentions->arena, statement));
     if (makes_variable || makes_array || stores_in_vain) continue;
     drop_in_block(mentions, reads, &statement->body);
     bool has_body = statement->kind == STATEMENT_LOOP || statement->kind == STATEMENT_IF;

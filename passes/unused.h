@@ -11,7 +11,7 @@ struct mentions {
 };
 
 /* Removes lets and arrays that nothing mentions after them, stores to the function's own arrays that it never reads,
-   and loops and conditions that are left empty. Returns all that is still mentioned: a parameter that is not in the
+   stores of what lies there already, and loops and conditions that are left empty. Returns all that is still mentioned: a parameter that is not in the
    list is not needed. */
 struct mentions drop_unused(struct arena *arena, struct function *function);
 bool is_mentioned(const struct mentions *mentions, const void *item);
