@@ -15,7 +15,9 @@ done
 mkdir all
 strict=(-std=c11 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
 strict_compilers=(gcc)
-for compiler in clang-14 clang-19; do
+others=(clang-19)
+everything && others+=(clang-14)
+for compiler in "${others[@]}"; do
   if command -v $compiler >/dev/null; then strict_compilers+=($compiler); else count_skip "no $compiler"; fi
 done
 for spec in "$SPECS"/*.lam "$GOLDEN"/*.lam; do

@@ -434,7 +434,7 @@ static void *compile(struct arena *arena, const char *compiler, const char *fold
   fputs(source, out);
   fclose(out);
   const char *command =
-      arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror%s -shared -fPIC -o %s %s -lm",
+      arena_format(arena, "%s -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror%s -shared -fPIC -o %s %s -lm",
                    compiler, target_option_text(arena, target), library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
