@@ -2,7 +2,7 @@
 title="Llama 768 x 12, 12 heads, 2048 hidden, 32000 words, weights of few bits: one token (decode), 256 tokens (prompt)"
 contenders=(lamella float32)
 layers=12 embed=768 hidden=2048 vocab=32000 seq=256
-[[ $quick == 0 ]] || { layers=1 embed=64 hidden=128 vocab=320 seq=32; }
+[[ $quick == 0 ]] || { layers=1 embed=96 hidden=128 vocab=320 seq=32; }
 
 # What weights become, as a pipeline; the bytes of each weight of a layer, and of the head.
 variants='bf16 quantize(bf16) 2 2

@@ -47,6 +47,12 @@ const struct target *tested_target(int number) {
   return *target;
 }
 
+const struct target *tested_target_find(const char *name) {
+  for (int i = 0; tested_target(i); i++)
+    if (!strcmp(tested_target(i)->name, name)) return tested_target(i);
+  return NULL;
+}
+
 const struct target *target_with_same_bits(const struct target *target) {
   const bool fuses = strcmp(target->name, "portable") && !target->double_precision;
   if (!fuses || (target->dots | target->matrix_dots) >> DOT_bf16 & 1) return NULL;

@@ -9,6 +9,8 @@
 /* The targets that tests go through: those of target_at, and some with features, which have no attribute for what this machine lacks.
    NULL past the last. */
 const struct target *tested_target(int number);
+/* The one of that name, or NULL. */
+const struct target *tested_target_find(const char *name);
 /* The target of plain C, which every machine runs, whose programs give the bits that those for `target` give, whatever the
    passes; NULL where bits may differ: that target rounds twice, or more finely, or sums by dots of bfloat16. */
 const struct target *target_with_same_bits(const struct target *target);

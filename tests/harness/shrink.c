@@ -385,12 +385,6 @@ static const char *comment(struct arena *arena, const char *text, const char *wo
   return arena_copy(arena, at, strcspn(at, "\n"));
 }
 
-static const struct target *tested_target_of(const char *name) {
-  for (int i = 0; tested_target(i); i++)
-    if (!strcmp(tested_target(i)->name, name)) return tested_target(i);
-  return NULL;
-}
-
 bool failure_read(struct arena *arena, const char *path, struct failure *failure) {
   struct source *source = source_read(arena, path);
   if (!source) {
@@ -402,7 +396,7 @@ bool failure_read(struct arena *arena, const char *path, struct failure *failure
   diagnostics_print(diagnostics, stderr);
   failure->pipeline = comment(arena, source->text, "# pipeline ");
   const char *target = comment(arena, source->text, "# target "), *level = comment(arena, source->text, "# level ");
-  failure->target = target ? tested_target_of(target) : NULL;
+  failure->target = target ? tested_target_find(target) : NULL;
   failure->how = (struct compiling){
       .compiler = comment(arena, source->text, "# compiler "), .level = level ? atoi(level) : 0, .threads = true};
   failure->run = NULL;

@@ -52,7 +52,7 @@ static double open_share(const struct mean_open *mean) { return mean->trials ? m
 static struct shared {
   uint64_t seed; /* of the graph at hand */
   char pipeline[2000]; /* of the trial at hand; empty while the graph is made */
-  const struct target *target;
+  char target[64]; /* its name: targets with features are made in the process that asks for them */
   struct totals totals;
   int passed, failed, skipped, reported;
   bool done, late; /* late: the clock stopped it */
@@ -71,7 +71,7 @@ static bool share_memory(void) {
 /* Starts the clock again. */
 static void note(uint64_t seed, const char *pipeline, const struct target *target) {
   shared->seed = seed;
-  shared->target = target;
+  snprintf(shared->target, sizeof shared->target, "%s", target ? target->name : "reference");
   snprintf(shared->pipeline, sizeof shared->pipeline, "%s", pipeline);
   alarm(MOST_SECONDS);
 }
@@ -304,7 +304,7 @@ static void run_chunk(const struct chunk *chunk) {
   crashes++;
   uint64_t seed = shared->seed, state;
   const char *pipeline = *shared->pipeline ? shared->pipeline : "none";
-  const struct target *target = shared->target ? shared->target : target_find("reference");
+  const struct target *target = tested_target_find(shared->target);
   check_totals.failed++;
   printf("%s:%d: failed: %s at seed %llu under %s for %s\n", __FILE__, __LINE__, shared->late ? "no end" : "a crash",
          (unsigned long long)seed, pipeline, target->name);
