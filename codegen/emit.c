@@ -228,7 +228,7 @@ struct emitted_runtime emit_runtime(struct arena *arena, const struct target *ta
   struct text *headers[2], *sources[2];
   for (int part = LIBRARY; part <= PROGRAM; part++) {
     emit_runtime_headers(chosen, (enum runtime_part)part, headers[part] = text_new(arena));
-    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena));
+    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena), false);
   }
   return (struct emitted_runtime){
       .library_header = arena_format(
@@ -299,9 +299,13 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
            "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  emit_runtime_sources(emitted->runtime, LIBRARY, whole);
+  text_raw(whole, emit_small_macros);
+  text_blank(whole);
+  emit_runtime_sources(emitted->runtime, LIBRARY, whole, true);
+  text_line(whole, "%s", emit_small_begin);
   text_raw(whole, print_model(emitter, true));
-  emit_runtime_sources(emitted->runtime, PROGRAM, whole);
+  text_line(whole, "%s", emit_small_end);
+  emit_runtime_sources(emitted->runtime, PROGRAM, whole, true);
   emit_banner(whole, "what the runtime reads of this program, and main");
   text_blank(whole);
   text_raw(whole, text_string(tables));

@@ -17,6 +17,7 @@
 
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
+#include "tests/harness/foreign.h"
 #include "tests/harness/shrink.h"
 #include "tests/unit/check.h"
 
