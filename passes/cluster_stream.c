@@ -192,15 +192,6 @@ static bool is_apart(const struct finder *d, const struct axis *axis) {
   return true;
 }
 
-/* How many elements the axes have that the contraction's result shares with both operands. */
-static int64_t batch_of(const struct value *product) {
-  int64_t count = 1;
-  for (int i = 0; i < product->axis_count; i++)
-    if (value_has_axis(product->inputs[0], product->axes[i]) && value_has_axis(product->inputs[1], product->axes[i]))
-      count *= product->axes[i]->extent;
-  return count;
-}
-
 /* The axes around, in the order of layouts, and the blocked one: the longest of those that are neither around nor rows. */
 static bool choose_axes(struct finder *d) {
   struct stream *stream = d->stream;
@@ -338,15 +329,7 @@ static const struct cluster *sweep_of(struct finder *d, const struct value *prod
     const struct cluster *cluster = s->decisions.clusters.items[i];
     if (cluster->kind != CLUSTER_SWEEP || !reduces_rows(cluster)) continue;
     if (!same_set(cluster->space, cluster->space_count, product->axes, product->axis_count)) continue;
-    bool in_one = false;
-    for (int side = 0; side < 2; side++) {
-      bool all = true;
-      for (int j = 0; j < cluster->reduced_count; j++)
-        all = all && value_has_axis(product->inputs[side], cluster->reduced[j]) &&
-              !value_has_axis(product->inputs[1 - side], cluster->reduced[j]);
-      in_one = in_one || all;
-    }
-    if (!in_one) continue;
+    if (!stream_are_rows(product, cluster->reduced, cluster->reduced_count)) continue;
     for (int j = 0; j < cluster->values.count; j++) {
       read_root(d->f, cluster->values.items[j]);
       for (int n = 0; n < d->f->readings.items.count; n++)
@@ -379,7 +362,7 @@ static void find_stream(struct former *f, struct cluster *cluster) {
   struct scheduler *s = f->s;
   const struct value *product = product_of(s, cluster->values.items[0]);
   if (product->op != OP_contract || product->kind != KIND_REAL || value_has_sized_axis(product)) return;
-  if (batch_of(product) < (int64_t)s->pipeline.parameters[PARAMETER_stream_tasks]) return;
+  if (stream_batch(product) < (int64_t)s->pipeline.parameters[PARAMETER_stream_tasks]) return;
   if (4 * value_count(product) < value_count(product->inputs[0]) + value_count(product->inputs[1])) return;
   struct finder finder = {.f = f, .s = s, .seed = product}, *d = &finder;
   const struct cluster *sweep = sweep_of(d, product);

@@ -1,5 +1,5 @@
-/* A contraction on its way to loops: shared by the files that choose (schedule_contract.c), pack (contract_pack.c) and multiply
-   (contract_tile.c, contract_dot.c). */
+/* A contraction on its way to loops: shared by the files that choose (schedule_contract.c), begin (contract_begin.c), pack
+   (contract_pack.c) and multiply (contract_tile.c, contract_dot.c). */
 #ifndef PASSES_CONTRACT_H
 #define PASSES_CONTRACT_H
 

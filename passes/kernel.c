@@ -4,13 +4,19 @@
 #include "passes/stream.h"
 #include "passes/unused.h"
 
+/* The kernel of the stream that is being written, whose parts write into it; or NULL. */
+static struct kernel *kernel_around(const struct scheduler *scheduler) {
+  return scheduler->stream ? scheduler->stream->kernel : NULL;
+}
+
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what) {
   struct arena *arena = scheduler->arena;
-  if (scheduler->stream && scheduler->stream->kernel) {
-    scheduler->stream->kernel->value = value;
-    return scheduler->stream->kernel;
+  struct kernel *kernel = kernel_around(scheduler);
+  if (kernel) {
+    kernel->value = value;
+    return kernel;
   }
-  struct kernel *kernel = arena_new_struct(arena, struct kernel);
+  kernel = arena_new_struct(arena, struct kernel);
   kernel->scheduler = scheduler;
   kernel->value = value;
   kernel->arena = arena;
@@ -125,8 +131,8 @@ static void open_inner(struct kernel *kernel, struct block *block) {
 
 struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
                           int64_t bound, int64_t step) {
-  const bool inside = kernel->scheduler->stream && kernel->scheduler->stream->kernel;
-  if (kind == LOOP_PARALLEL && (inside || !kernel->scheduler->pipeline.on[PASS_parallel])) kind = LOOP_SERIAL;
+  if (kind == LOOP_PARALLEL && (kernel_around(kernel->scheduler) || !kernel->scheduler->pipeline.on[PASS_parallel]))
+    kind = LOOP_SERIAL;
   struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
   loop->step = loop->variable->multiple = step;
   open_inner(kernel, &loop->body);
@@ -299,7 +305,7 @@ static void tell_formula(struct kernel *kernel, struct function *called) {
 /* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
    an assignment from left to right. The launch's arguments have the same order. */
 void kernel_finish(struct kernel *kernel) {
-  if (kernel->scheduler->stream && kernel->scheduler->stream->kernel) {
+  if (kernel_around(kernel->scheduler)) {
     kernel_close_to(kernel, kernel->base);
     kernel->locals.count = 0;
     kernel->row = NULL;

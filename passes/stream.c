@@ -1,6 +1,26 @@
 /* Streams: the extents and coordinates of axes in them, and their kernels. */
 #include "passes/contract.h"
 
+int64_t stream_batch(const struct value *contraction) {
+  int64_t count = 1;
+  for (int i = 0; i < contraction->axis_count; i++)
+    if (value_has_axis(contraction->inputs[0], contraction->axes[i]) &&
+        value_has_axis(contraction->inputs[1], contraction->axes[i]))
+      count *= contraction->axes[i]->extent;
+  return count;
+}
+
+bool stream_are_rows(const struct value *contraction, struct axis *const *axes, int count) {
+  for (int side = 0; side < 2; side++) {
+    bool all = true;
+    for (int i = 0; i < count; i++)
+      all = all && value_has_axis(contraction->inputs[side], axes[i]) &&
+            !value_has_axis(contraction->inputs[1 - side], axes[i]);
+    if (all) return true;
+  }
+  return false;
+}
+
 bool stream_is_around(const struct stream *stream, const struct axis *axis) {
   for (int i = 0; stream && i < stream->around_count; i++)
     if (stream->around[i] == axis) return true;

@@ -24,6 +24,11 @@ struct stream {
   int launch; /* the number of its launch in the routine, once it is written */
 };
 
+/* How many elements the axes have that a contraction's result shares with both operands: tasks can share them. */
+int64_t stream_batch(const struct value *contraction);
+/* Whether all axes are of one operand of the contraction and not of the other: its result has rows along them. */
+bool stream_are_rows(const struct value *contraction, struct axis *const *axes, int count);
+
 /* Whether the axis is a loop around the stream's clusters; false without a stream. */
 bool stream_is_around(const struct stream *stream, const struct axis *axis);
 /* How many elements of the axis the clusters' own loops run over; without a stream all. */

@@ -7,6 +7,7 @@
    stream (cluster_stream.c), found on the graph, since clusters follow from which values there are. */
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "passes/stream.h"
 
 struct again {
   struct rewrite rewrite;
@@ -20,29 +21,9 @@ struct again {
   double least; /* bytes of a wide value from which on it is */
 };
 
-/* Whether all axes are of one operand of the contraction and not of the other. */
-static bool are_rows(const struct value *product, struct axis *const *axes, int count) {
-  for (int side = 0; side < 2; side++) {
-    bool all = true;
-    for (int i = 0; i < count; i++)
-      all =
-          all && value_has_axis(product->inputs[side], axes[i]) && !value_has_axis(product->inputs[1 - side], axes[i]);
-    if (all) return true;
-  }
-  return false;
-}
-
-/* Whether the contraction is one for each element of axes that both operands have: tasks share them. */
-static bool has_batch(const struct value *product) {
-  for (int i = 0; i < product->axis_count; i++)
-    if (value_has_axis(product->inputs[0], product->axes[i]) && value_has_axis(product->inputs[1], product->axes[i]))
-      return true;
-  return false;
-}
-
 static bool is_wide_product(const struct again *a, const struct value *value) {
-  return value->op == OP_contract && value->kind == KIND_REAL && !value_has_sized_axis(value) && has_batch(value) &&
-         4 * (double)value_count(value) >= a->least;
+  return value->op == OP_contract && value->kind == KIND_REAL && !value_has_sized_axis(value) &&
+         stream_batch(value) > 1 && 4 * (double)value_count(value) >= a->least;
 }
 
 /* Finds wide values of the forward pass, and which of them have rows that are summed. */
@@ -56,7 +37,7 @@ static void find_wide(struct again *a) {
       if (op_is_elementwise(value->op) || value->op == OP_stop) {
         if (same_axes(value, product)) a->product[value->id] = product;
       } else if ((value->op == OP_reduce_max || value->op == OP_reduce_sum) &&
-                 are_rows(product, value->list, value->list_count)) {
+                 stream_are_rows(product, value->list, value->list_count)) {
         if (!a->rows[product->id]) array_push(a->rewrite.scratch, &a->products, product);
         a->rows[product->id] = value;
       }
