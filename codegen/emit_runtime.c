@@ -69,7 +69,8 @@ static const char *runtime_file(const char *name) {
   return NULL;
 }
 
-/* Optimising takes most of the time between a spec and its first step, and half of that was for functions that run once. */
+/* Optimising takes most of the time between a spec and its first step, and a third of that was for functions that run once or
+   wait for others. A program is made with these for size; `run` does without optimising them. */
 const char emit_small_macros[] =
     "#ifdef __clang__\n"
     "#define LAM_SMALL _Pragma(\"clang attribute push(__attribute__((minsize)), apply_to = function)\")\n"

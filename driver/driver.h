@@ -18,8 +18,8 @@ struct given {
   const char *value;
 };
 
-/* -c, -S, -shared: what `build` makes. */
-enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED };
+/* What `build` makes, by -c, -S, -shared; and what `run` loads. */
+enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED, BUILD_HERE };
 
 /* --openmp: how the output of `build` is linked with OpenMP. */
 enum openmp {

@@ -31,6 +31,8 @@ static struct jit_source source_like(const struct options *options, struct cache
                              .arguments = no_main,
                              .argument_count = options->kind == BUILD_SHARED,
                              .threads = options->kind == BUILD_OBJECT ? 1 : compile_jobs(options),
+                             /* What is loaded runs once, and optimising all of it would delay the first step. */
+                             .leaves_small = options->kind == BUILD_HERE,
                              .cache = cache};
 }
 
@@ -131,6 +133,7 @@ bool spec_code_compile(struct options *options, const char **name, struct jit_ob
 bool spec_code_load(struct options *options, struct spec_code *code) {
   struct jit_object object = {0};
   *code = (struct spec_code){0};
+  options->kind = BUILD_HERE;
   if (!spec_code_compile(options, &code->name, &object)) return false;
   char *message = NULL;
   times_enter(options->passes.times, "load");

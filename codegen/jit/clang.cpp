@@ -190,6 +190,18 @@ void keep_part(llvm::Module &module, const std::map<std::string, int> &part_of, 
   }
 }
 
+/* Leaves functions that were marked to be small as they are. (The attribute optnone of C would also undo what pragmas say of fused
+   operations.) */
+void leave_small(llvm::Module &module) {
+  for (llvm::Function &function : module) {
+    if (!function.hasFnAttribute(llvm::Attribute::MinSize) || is_copied(function)) continue;
+    function.removeFnAttr(llvm::Attribute::MinSize);
+    function.removeFnAttr(llvm::Attribute::OptimizeForSize);
+    function.addFnAttr(llvm::Attribute::OptimizeNone);
+    function.addFnAttr(llvm::Attribute::NoInline);
+  }
+}
+
 using Bytes = llvm::SmallVector<char, 0>;
 
 /* Compiles one part, from the bitcode of the whole module to an ELF file. */
@@ -215,7 +227,8 @@ void emit_part(const clang::CompilerInvocation &invocation, const std::string &l
 }
 
 /* Compiles the text to several ELF files in a row. Empty after a message. */
-Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis, bool precompiled, int threads) {
+Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis, bool precompiled,
+                    const jit_source &source) {
   clang::CompilerInstance instance;
   if (!set_up(instance, options, files, diagnosis, precompiled)) return {};
   const bool disabled = instance.getCodeGenOpts().DisableLLVMPasses;
@@ -225,7 +238,8 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
   if (!execute(instance, action)) return {};
   std::unique_ptr<llvm::Module> module = action.takeModule();
   instance.getCodeGenOpts().DisableLLVMPasses = disabled;
-  const int parts = threads * 2;
+  if (source.leaves_small) leave_small(*module);
+  const int threads = source.threads, parts = threads * 2;
   const std::map<std::string, int> part_of = deal(*module, parts);
   Bytes bitcode;
   llvm::raw_svector_ostream stream(bitcode);
@@ -360,7 +374,9 @@ hash key(const jit_source *source) {
   for (int i = 0; i < source->file_count; i++)
     key = hash_text(hash_text(key, source->files[i].path), source->files[i].text);
   /* The march is hashed once more, since a wrong one gives no command. */
-  return hash_text(hash_number(hash_number(key, source->file_count), source->threads), source->march);
+  return hash_text(
+      hash_number(hash_number(hash_number(key, source->file_count), source->threads), source->leaves_small),
+      source->march);
 }
 
 bool compile(const jit_source *source, jit_object *object, char **message) {
@@ -383,7 +399,7 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   if (options.empty()) return fail(message, diagnosis.text);
   Bytes bytes;
   if (source->output == JIT_OBJECT && source->threads > 1) {
-    bytes = compile_parts(options, files, diagnosis, header != nullptr, source->threads);
+    bytes = compile_parts(options, files, diagnosis, header != nullptr, *source);
   } else {
     std::unique_ptr<clang::FrontendAction> action;
     if (source->output == JIT_ASSEMBLY)

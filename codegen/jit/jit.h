@@ -34,6 +34,7 @@ struct jit_source {
   int argument_count;
   /* for JIT_OBJECT: with more than one thread, the object is several ELF files in a row, for jit_load alone */
   int threads;
+  bool leaves_small; /* with more than one thread: functions with the attribute minsize are not optimised */
   struct cache *cache; /* for the object and for intrinsic headers; NULL: none */
 };
 
