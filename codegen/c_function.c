@@ -21,9 +21,14 @@ const char *writer_parameter(struct writer *writer, const struct parameter *para
                       writer->function->is_helper ? "" : writer->dialect->restricted, name);
 }
 
+/* The sums of a helper stay in registers only as long as nothing around it needs these, such as the constants of what goes on from the
+   sums. */
 const char *writer_beginning(struct writer *writer, const char *name, bool internal) {
-  return arena_format(writer->arena, "%s%svoid %s(", writer->target->attribute ? writer->dialect->vectorised : "",
-                      internal ? writer->dialect->internal : "", name);
+  const struct dialect *dialect = writer->dialect;
+  const bool simd = writer->target->attribute;
+  return arena_format(writer->arena, "%s%s%svoid %s(", simd ? dialect->vectorised : "",
+                      simd && internal && writer->function->is_helper ? dialect->called : "",
+                      internal ? dialect->internal : "", name);
 }
 
 /* The function's text up to its body, with the shapes of arrays as comments if wanted. Parameters are declared in the

@@ -77,6 +77,7 @@ const struct dialect dialect_c = {
     .vectorised = "LAM_SIMD ",
     .internal = "static ",
     .inlined = "static inline ",
+    .called = "__attribute__((noinline)) ",
     .flattened = "__attribute__((always_inline)) ",
     .constructs = {[CONSTRUCT_PARALLEL] = "LAM_PARALLEL",
                    [CONSTRUCT_EACH] = "LAM_EACH",

@@ -35,6 +35,7 @@ struct dialect {
   const char *vectorised; /* before a function that uses the target's instructions */
   /* before a function that only this file sees; and before one that is inlined at its calls */
   const char *internal, *inlined;
+  const char *called; /* before a function that stays a function where it is called */
   const char *flattened; /* after `inlined`, where a call that is not inlined would cost more than time */
   const char *constructs[CONSTRUCT_COUNT];
   const char *headers[HEADER_COUNT]; /* lines that include them; without HEADER_VECTORS, which the target names */
