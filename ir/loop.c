@@ -309,7 +309,8 @@ static int64_t common_factor(const struct expression *index, int64_t divisor) {
 /* The range of an expression that is not a sum. */
 static bool term_range(const struct expression *x, int64_t *low, int64_t *high) {
   if (x->kind == EXPRESSION_VARIABLE) {
-    *low = 0, *high = x->variable->bound - 1;
+    const int64_t multiple = x->variable->multiple ? x->variable->multiple : 1;
+    *low = 0, *high = (x->variable->bound - 1) / multiple * multiple;
     return x->variable->bound > 0;
   }
   if (x->kind != EXPRESSION_APPLY || x->argument_count < 2) return false;

@@ -51,7 +51,7 @@ static const struct expression *packed_element(struct kernel *k, const struct co
 static bool is_transposed(const struct contraction *x, const struct array *to) {
   const bool plain = !x->b_computed && x->b.buffer->storage == storage_of_type(x->b.buffer->type);
   return (x->depth.b == 1 || x->in_words) && x->group == 1 && !plain && to->storage == STORAGE_REAL &&
-         x->depth.axis_count == 1;
+         (x->depth.axis_count == 1 || x->run % x->s->target->lanes == 0);
 }
 
 enum { STRIP = 64 /* elements along k that are computed of each column before they are transposed */ };
@@ -238,7 +238,8 @@ void pack_panels(struct kernel *k, const struct contraction *x, const struct pos
                  struct linear k_first, const struct expression *depth, int64_t depth_bound) {
   struct arena *arena = k->arena;
   int depth_before = k->depth;
-  struct linear number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
+  struct linear number = linear_constant(0);
+  if (bound > 1 || count->kind != EXPRESSION_NUMBER) number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
   struct linear to_at = linear_scale(arena, number, depth_bound * x->width);
   const int inside = k->depth;
   pack_panel_of(k, x, at, to, to_at, linear_add(arena, first, number), k_first, depth, depth_bound);

@@ -135,7 +135,7 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
   struct arena *arena = k->arena;
   int depth = k->depth;
   struct linear first = linear_scale(arena, block, x->block_panels);
-  bool local = x->packing == PACK_TASK;
+  const bool local = x->packing == PACK_TASK || x->widened;
   if (x->column.axis->size) {
     const struct expression *extent = kernel_extent(k, x->column.axis), *width = expression_index(arena, x->width);
     const struct expression *rounded =
@@ -150,19 +150,15 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
   }
   int64_t whole = x->panels - (x->tail_columns ? 1 : 0);
   if (whole > 0) {
-    struct linear number = linear_constant(0);
-    if (x->blocks_n > 1 || x->block_panels > 1 || whole > 1) {
-      const struct expression *count = expression_index(arena, x->block_panels);
-      int64_t bound = x->block_panels;
-      if (x->blocks_n == 1) {
-        count = expression_index(arena, whole), bound = whole;
-      } else if (x->blocks_n * x->block_panels != whole) {
-        const struct expression *left =
-            expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
-        count = expression_apply(arena, OP_min, left, count, NULL);
-      }
-      number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
+    int64_t bound = x->blocks_n == 1 ? whole : x->block_panels;
+    const struct expression *count = expression_index(arena, bound);
+    if (x->blocks_n > 1 && x->blocks_n * x->block_panels != whole) {
+      const struct expression *left =
+          expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
+      count = expression_apply(arena, OP_min, left, count, NULL);
     }
+    struct linear number = linear_constant(0);
+    if (bound > 1 || count->kind != EXPRESSION_NUMBER) number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
     struct linear panel = linear_add(arena, first, number);
     do_tile(k, x, at, work, row, panel, local ? number : panel, rows, NULL);
     kernel_close_to(k, depth);
@@ -246,6 +242,33 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   }
 }
 
+/* How many panels the n block number `block` has. */
+static const struct expression *panels_of_block(struct arena *arena, const struct contraction *x, struct linear block) {
+  const struct expression *count = expression_index(arena, x->block_panels);
+  if (x->panels % x->block_panels == 0) return count;
+  const struct linear first = linear_scale(arena, block, x->block_panels);
+  const struct expression *left =
+      expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
+  return expression_apply(arena, OP_min, left, count, NULL);
+}
+
+/* Copies the panels of the block from packed memory, where they are narrow, to `to` as reals. */
+static void widen_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                         struct linear block) {
+  struct arena *arena = k->arena;
+  const int before = k->depth, lanes = x->s->target->lanes;
+  const int64_t bound = x->block_panels * at->panel_stride;
+  const struct expression *count = expression_apply(arena, OP_mul, panels_of_block(arena, x, block),
+                                                    expression_index(arena, at->panel_stride), NULL);
+  struct linear i = kernel_loop(k, LOOP_SERIAL, "i", count, bound, lanes);
+  i = linear_add(arena, i, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
+  const struct linear from =
+      linear_add(arena, at->b_at, linear_scale(arena, block, x->block_panels * at->panel_stride));
+  const struct expression *narrow = expression_load(arena, at->b, linear_expression(arena, linear_add(arena, from, i)));
+  kernel_store(k, to, i, narrow->type == to->type ? narrow : expression_convert(arena, to->type, narrow));
+  kernel_close_to(k, before);
+}
+
 /* One piece of k, which begins at `k_first` and is `depth` long; `added` as in struct position. */
 static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, enum work work,
                            struct linear k_first, const struct expression *depth, int64_t bound, struct linear block_m,
@@ -260,25 +283,26 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
     case PACK_NOT:
       at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
       break;
-    case PACK_BUFFER:
+    case PACK_BUFFER: {
       at.panel_stride = bound * x->width;
       at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
       at.excess_at = linear_scale(arena, linear_quotient(arena, k_first, x->k_piece), x->panels * x->width);
+      if (!x->widened) break;
+      struct array *reals =
+          kernel_array(k, "widened", contract_type(x), MEMORY_STACK, x->block_panels * at.panel_stride);
+      widen_panels(k, x, &at, reals, block_n);
+      at.b = reals;
+      at.b_at = linear_constant(0);
       break;
+    }
     case PACK_TASK: {
       struct array *packed =
           kernel_array(k, "packed", storage_kind(x->b_storage) == KIND_REAL ? TYPE_REAL : TYPE_INTEGER, MEMORY_STACK,
                        x->block_panels * x->width * bound);
       packed->storage = x->b_storage;
       if (x->offset) at.excess = kernel_array(k, "excess", contract_type(x), MEMORY_STACK, x->block_panels * x->width);
-      struct linear first = linear_scale(arena, block_n, x->block_panels);
-      const struct expression *count = expression_index(arena, x->block_panels);
-      if (x->panels % x->block_panels) {
-        const struct expression *left =
-            expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
-        count = expression_apply(arena, OP_min, left, count, NULL);
-      }
-      pack_panels(k, x, &at, packed, at.excess, first, count, x->block_panels, k_first, depth, bound);
+      pack_panels(k, x, &at, packed, at.excess, linear_scale(arena, block_n, x->block_panels),
+                  panels_of_block(arena, x, block_n), x->block_panels, k_first, depth, bound);
       at.b = packed;
       at.b_at = linear_constant(0);
       at.b_step = x->width * x->group;
@@ -384,9 +408,12 @@ void contract_tiles(struct contraction *x) {
   if (tasks > 1) {
     task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks),
                        tasks, 1);
+    /* Panels that a task widens go by the same rows, one after the other; else rows go by the same panels. */
+    if (x->widened && x->blocks_n > 1)
+      block_n = linear_mod(arena, task, x->blocks_n), task = linear_quotient(arena, task, x->blocks_n);
     if (x->blocks_m > 1)
       block_m = linear_mod(arena, task, x->blocks_m), task = linear_quotient(arena, task, x->blocks_m);
-    if (x->blocks_n > 1)
+    if (!x->widened && x->blocks_n > 1)
       block_n = linear_mod(arena, task, x->blocks_n), task = linear_quotient(arena, task, x->blocks_n);
   }
   block_m = kernel_named(k, "row_block", block_m);

@@ -151,6 +151,7 @@ void kernel_if(struct kernel *kernel, const struct expression *condition) {
 
 struct linear kernel_guard_lane(struct kernel *kernel, struct linear lane, const struct expression *condition,
                                 int64_t bound) {
+  if (condition->kind == EXPRESSION_NUMBER && condition->number != 0) return lane;
   kernel_if(kernel, condition);
   return linear_variable(kernel->arena, lane.terms[0].atom->variable, bound - 1, 1, kernel->depth);
 }

@@ -92,22 +92,36 @@ static struct linear add_plain(struct arena *arena, struct linear x, struct line
   return (struct linear){x.constant + y.constant, terms, count};
 }
 
-/* Replaces f n (x / n) + f (x % n) by f x, for the first remainder in the sum whose quotient is there too. */
+static bool is_multiple(struct linear x, int64_t of) {
+  for (int i = 0; i < x.count; i++)
+    if (x.terms[i].factor * x.terms[i].atom->multiple % of) return false;
+  return x.constant % of == 0;
+}
+
+/* Replaces f n (x / n) + f (y % n) by f x, for the first remainder in the sum whose quotient is there too. x and y differ by a multiple of n
+   at most, which a remainder drops. */
 static struct linear cancel(struct arena *arena, struct linear x) {
   for (int i = 0; i < x.count; i++) {
     const struct atom *rest = x.terms[i].atom;
     if (rest->kind != ATOM_MOD) continue;
-    struct linear partner = linear_quotient(arena, *rest->of, rest->divisor);
-    if (partner.count != 1 || partner.constant != 0 || partner.terms[0].factor != 1) continue;
+    const struct linear partner = linear_quotient(arena, *rest->of, rest->divisor);
     for (int j = 0; j < x.count; j++) {
-      if (x.terms[j].factor != x.terms[i].factor * rest->divisor || !atom_equal(x.terms[j].atom, partner.terms[0].atom))
-        continue;
+      const struct atom *other = x.terms[j].atom;
+      if (x.terms[j].factor != x.terms[i].factor * rest->divisor) continue;
+      const bool is_own = partner.count == 1 && partner.constant == 0 && partner.terms[0].factor == 1 &&
+                          atom_equal(other, partner.terms[0].atom);
+      struct linear whole = *rest->of;
+      if (!is_own) {
+        if (other->kind != ATOM_QUOTIENT || other->divisor != rest->divisor) continue;
+        if (!is_multiple(add_plain(arena, *other->of, linear_scale(arena, whole, -1)), rest->divisor)) continue;
+        whole = *other->of;
+      }
       struct term *terms = arena_new_array(arena, struct term, x.count);
       int count = 0;
       for (int k = 0; k < x.count; k++)
         if (k != i && k != j) terms[count++] = x.terms[k];
       struct linear others = {x.constant, terms, count};
-      return linear_add(arena, others, linear_scale(arena, *rest->of, x.terms[i].factor));
+      return linear_add(arena, others, linear_scale(arena, whole, x.terms[i].factor));
     }
   }
   return x;

@@ -241,7 +241,7 @@ struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char
 /* Opens a guard. */
 void kernel_if(struct kernel *kernel, const struct expression *condition);
 /* Opens a guard of the innermost loop's variable `lane`, and returns the variable as it is behind the guard: below `bound`, and
-   known there only, so that nothing that depends on it is computed before. */
+   known there only, so that nothing that depends on it is computed before. Opens none where the condition always holds. */
 struct linear kernel_guard_lane(struct kernel *kernel, struct linear lane, const struct expression *condition,
                                 int64_t bound);
 /* The same for the lanes below `count`. */

@@ -19,6 +19,7 @@ enum {
   WIDEST = 8,             /* the most vectors of a panel */
   MATRIX_STEP = 16,       /* groups of k in a row of a tile register */
   FEW_DEPTH = 32,         /* of a piece of k, where few rows are the rule: b is then read by runs of many columns */
+  WIDENED_TILES = 4, /* with fewer tiles it costs less to widen what is loaded in each of them */
   LOCAL_ROWS = 64         /* the most rows of sums along k that wait on the stack for what goes on from them */
 };
 
@@ -376,11 +377,22 @@ static int64_t few_piece_of(int64_t k) {
   return k;
 }
 
+/* Whether the packed copy of b is as narrow as b. It lives as long as the parameter then, and takes no more memory than it. */
+static bool is_packed_narrow(const struct contraction *x) {
+  if (x->group > 1 || !is_packed_beforehand(x)) return false;
+  const int bits = storage_facts[x->b.buffer->storage].bits;
+  return bits >= 8 && bits < storage_facts[storage_of_type(contract_type(x))].bits;
+}
+
+/* Of a piece of k of all rows of a. */
+static int64_t row_bytes(const struct contraction *x) {
+  return x->row.extent * x->k_piece * storage_facts[x->a_storage].bits / 8;
+}
+
 /* Whether each task packs its part of b, so that b needs no memory besides: all rows are then multiplied by it at once, which is good as long
    as they are few enough to stay in a cache. */
 static bool packs_by_task(const struct contraction *x, int tasks) {
-  const int64_t rows = x->row.extent * x->k_piece * storage_facts[x->a_storage].bits / 8;
-  return x->matrix && !is_packed_beforehand(x) && rows <= NEAR_BYTES && x->panels * 2 >= tasks;
+  return x->matrix && !is_packed_beforehand(x) && row_bytes(x) <= NEAR_BYTES && x->panels * 2 >= tasks;
 }
 
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be, or a copied. Whether
@@ -414,7 +426,7 @@ static bool choose_blocks(struct contraction *x) {
   const bool contiguous = is_b_contiguous(x);
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
-  int64_t panel = x->k_piece * x->width;
+  int64_t panel = x->k_piece * x->width, near_blocks = 1;
   bool sized = sized_n || x->depth.axis->size;
   const bool has_buffer = !x->s->stream && !x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0;
   if (sized) {
@@ -425,11 +437,19 @@ static bool choose_blocks(struct contraction *x) {
   } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > local) &&
              !packs_by_task(x, tasks)) {
     x->packing = PACK_BUFFER;
+    x->widened = is_packed_narrow(x) && !sized_m && x->tiles >= WIDENED_TILES && panel <= local;
+    /* All panels go by some rows of a, which stay in a cache; and as many rows as can go by what a task widens. */
+    if (x->widened) near_blocks = row_bytes(x) > NEAR_BYTES ? row_bytes(x) / NEAR_BYTES : 1;
+    while (x->widened && x->block_panels > 1 &&
+           (x->panels * near_blocks < tasks * x->block_panels || x->block_panels * panel > local))
+      x->block_panels--;
   } else {
     if (!has_buffer && !contiguous && x->k_piece * SUM_LANES > LOCAL_ELEMENTS) return false;
     x->packing = PACK_TASK;
     if (x->matrix && x->block_panels > x->panels / tasks)
       x->block_panels = x->panels / tasks > 0 ? x->panels / tasks : 1;
+    /* One panel is computed at a time, and stays in the nearest cache while all rows go by. */
+    if (x->b_computed && uses >= WIDENED_TILES && row_bytes(x) <= NEAR_BYTES) x->block_panels = 1;
     while (x->block_panels > 1 && x->block_panels * panel > local) x->block_panels--;
     if (x->block_panels > x->panels) x->block_panels = x->panels;
     if (panel > local && contiguous) {
@@ -445,8 +465,9 @@ static bool choose_blocks(struct contraction *x) {
   double around = loops_around(x) * (double)x->blocks_n;
   x->blocks_m = 1;
   x->block_tiles = x->tiles;
-  if (!sized_m && x->packing != PACK_TASK && around < tasks && x->tiles > 1) {
-    int64_t wanted = (int64_t)ceil(tasks / around);
+  int64_t wanted = (int64_t)ceil(tasks / around);
+  if (wanted < near_blocks) wanted = near_blocks;
+  if (!sized_m && x->packing != PACK_TASK && wanted > 1 && x->tiles > 1) {
     x->block_tiles = divide_up(x->tiles, wanted);
     /* A block size that divides the rows evenly is preferred, if there is one nearby. */
     for (int64_t tiles = x->block_tiles; tiles * 3 >= x->block_tiles * 2 && tiles > 0; tiles--)
@@ -456,6 +477,7 @@ static bool choose_blocks(struct contraction *x) {
       }
     x->blocks_m = divide_up(x->tiles, x->block_tiles);
   }
+  if (x->block_tiles < WIDENED_TILES) x->widened = false;
   return true;
 }
 
@@ -567,10 +589,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     contract_dot(&x);
     return UNTILED_NOT;
   }
-  /* A packed copy that lives as long as the parameter takes no more memory than it; tiles widen it as they load it. */
-  if (x.packing == PACK_BUFFER && x.group == 1 && is_packed_beforehand(&x) &&
-      storage_facts[x.b.buffer->storage].bits >= 8)
-    x.b_storage = x.b.buffer->storage;
+  if (x.packing == PACK_BUFFER && is_packed_narrow(&x)) x.b_storage = x.b.buffer->storage;
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);

@@ -39,6 +39,10 @@ done
 lamella emit net.lam --target=portable -o emitted
 grep -q 'uint8_t \*four; /\* i4, two in a byte, \[' emitted/net.h || fail "the header does not tell what four is: $(grep four emitted/net.h)"
 grep -q 'int8_t \*eight; /\* \[' emitted/net.h || fail "$(grep eight emitted/net.h)"
+for target in avx2 avx512; do
+  lamella emit net.lam --target=$target -o by_vectors
+  grep 'four_lanes' by_vectors/net.c && fail "$target: elements of four bits are read one by one"
+done
 lamella show net.lam --stage=clusters --passes=-derive >clusters
 tr -s '\n ' ' ' <clusters | grep -q 'reads x, w, s on the spot four = max' || fail "$(cat clusters)"
 
