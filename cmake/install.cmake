@@ -10,6 +10,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/lamellaConfigVersion.cmake 
 install(TARGETS lamella RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET lamella-clang)
   install(TARGETS lamella-clang lamella-load LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/lamella)
+  install(FILES ${CMAKE_BINARY_DIR}/lamella-runtime.o DESTINATION ${CMAKE_INSTALL_LIBDIR}/lamella)
 endif()
 install(FILES ${CMAKE_BINARY_DIR}/lamella.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${CMAKE_BINARY_DIR}/lamellaConfig.cmake ${CMAKE_BINARY_DIR}/lamellaConfigVersion.cmake DESTINATION ${INSTALL_CMAKE})

@@ -101,6 +101,8 @@ struct emit_options {
   bool bench;
   bool files; /* the program is wanted as files */
   bool
+      modules; /* `source` is wanted without the runtime's modules, whose machine code is linked to it: see emit_runtime_module */
+  bool
       steps; /* the verb steps or, where the program does not train, measure: what they do on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
   struct times *times; /* where the time of each phase is counted, or NULL */
@@ -115,6 +117,9 @@ struct emitted_runtime {
   const char *library_header, *library, *header, *source;
 };
 struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen);
+int runtime_module_count(void);
+/* The text of a module of the runtime by the number of its bit, with all declarations, for those who compile it apart. */
+const char *emit_runtime_module(struct arena *arena, const struct target *target, int number);
 /* What serves programs that need the one and the other. */
 runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y);
 /* What the program of a NAME_main.c needs, by what that says; or why no runtime for the target can serve it, such as "was written by

@@ -222,13 +222,25 @@ static const char *real_macro(const struct target *target) {
   return target->double_precision ? "#define LAM_REAL double\n" : "";
 }
 
+static const char posix[] = "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n";
+
+const char *emit_runtime_module(struct arena *arena, const struct target *target, int number) {
+  struct emitter emitter = {.arena = arena, .target = target, .printer = c_printer_new(arena, target)};
+  const runtime_modules all = runtime_modules_apart(~(runtime_modules)0);
+  struct text *text = text_new(arena);
+  text_raw(text, arena_format(arena, "%s%s\n", posix, real_macro(target)));
+  emit_runtime_headers(all, LIBRARY, text);
+  emit_runtime_headers(all, PROGRAM, text);
+  text_raw(text, emit_runtime_source(arena, number));
+  return print_file(&emitter, "A module of the runtime.", "", text_string(text));
+}
+
 struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen) {
-  static const char posix[] = "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n";
   struct emitter emitter = {.arena = arena, .target = target, .printer = c_printer_new(arena, target)};
   struct text *headers[2], *sources[2];
   for (int part = LIBRARY; part <= PROGRAM; part++) {
     emit_runtime_headers(chosen, (enum runtime_part)part, headers[part] = text_new(arena));
-    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena), false);
+    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena));
   }
   return (struct emitted_runtime){
       .library_header = arena_format(
@@ -288,10 +300,10 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   if (emitter->options.files) return;
   /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);
-  text_raw(whole, arena_format(arena,
-                               "#define LAM_ONE_TEXT\n#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE "
-                               "200809L\n#endif\n%s\n",
-                               real_macro(emitter->target)));
+  const bool apart = emitter->options.modules;
+  if (apart) emitted->runtime = runtime_modules_apart(emitted->runtime);
+  text_raw(whole,
+           arena_format(arena, "%s%s%s\n", apart ? "" : "#define LAM_ONE_TEXT\n", posix, real_macro(emitter->target)));
   emit_runtime_headers(emitted->runtime, LIBRARY, whole);
   emit_runtime_headers(emitted->runtime, PROGRAM, whole);
   if (emitted->weights) emit_weights(emitter, put_text, whole);
@@ -299,13 +311,9 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
            "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  text_raw(whole, emit_small_macros);
-  text_blank(whole);
-  emit_runtime_sources(emitted->runtime, LIBRARY, whole, true);
-  text_line(whole, "%s", emit_small_begin);
+  if (!apart) emit_runtime_sources(emitted->runtime, LIBRARY, whole);
   text_raw(whole, print_model(emitter, true));
-  text_line(whole, "%s", emit_small_end);
-  emit_runtime_sources(emitted->runtime, PROGRAM, whole, true);
+  if (!apart) emit_runtime_sources(emitted->runtime, PROGRAM, whole);
   emit_banner(whole, "what the runtime reads of this program, and main");
   text_blank(whole);
   text_raw(whole, text_string(tables));

@@ -222,9 +222,11 @@ bool emit_runtime_has(const struct emitter *emitter, const char *name);
 /* Print the headers of the chosen modules of a part, and their sources. */
 enum runtime_part { LIBRARY, PROGRAM };
 void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text);
-/* In one text, what only decides and calls is marked to be compiled for size, by the macros that the text begins with. */
-void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text, bool one_text);
-extern const char emit_small_macros[], emit_small_begin[], emit_small_end[];
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text);
+/* What serves a program that is linked to modules which are compiled apart: they are there for all programs, and so record spans. */
+runtime_modules runtime_modules_apart(runtime_modules chosen);
+/* The source of the module of that number; "" where it is a header alone. */
+const char *emit_runtime_source(struct arena *arena, int number);
 /* The note in NAME_main.c on the modules that it needs. */
 const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen);
 

@@ -5,7 +5,7 @@
 #include "codegen/runtime_text.h"
 
 enum module_name {
-#define MODULE(name, part, pace, needs, wanted) MODULE_##name,
+#define MODULE(name, part, needs, wanted) MODULE_##name,
 #include "runtime/modules.def"
 #undef MODULE
   MODULES
@@ -14,17 +14,16 @@ enum module_name {
 static const struct {
   const char *name, *needs;
   enum runtime_part part;
-  enum { FAST, SMALL } pace;
 } modules[] = {
-#define MODULE(name, part, pace, needs, wanted) {#name, needs, part, pace},
+#define MODULE(name, part, needs, wanted) {#name, needs, part},
 #include "runtime/modules.def"
 #undef MODULE
 };
 
 static bool is_wanted(const struct program *p, const struct emit_options *o, enum module_name name) {
   switch (name) {
-#define MODULE(name, part, pace, needs, wanted) \
-  case MODULE_##name:                           \
+#define MODULE(name, part, needs, wanted) \
+  case MODULE_##name:                     \
     return wanted;
 #include "runtime/modules.def"
 #undef MODULE
@@ -69,18 +68,8 @@ static const char *runtime_file(const char *name) {
   return NULL;
 }
 
-/* Optimising takes most of the time between a spec and its first step, and a third of that was for functions that run once or
-   wait for others. A program is made with these for size; `run` does without optimising them. */
-const char emit_small_macros[] =
-    "#ifdef __clang__\n"
-    "#define LAM_SMALL _Pragma(\"clang attribute push(__attribute__((minsize)), apply_to = function)\")\n"
-    "#define LAM_SMALL_END _Pragma(\"clang attribute pop\")\n"
-    "#else\n#define LAM_SMALL\n#define LAM_SMALL_END\n#endif\n";
-const char emit_small_begin[] = "LAM_SMALL", emit_small_end[] = "LAM_SMALL_END";
-
-/* Prints the headers, or the sources, of the chosen modules of a part; in one text with those that are small marked. */
-static void add_files(runtime_modules chosen, enum runtime_part part, struct text *text, const char *ending,
-                      bool one_text) {
+/* Prints the headers, or the sources, of the chosen modules of a part. */
+static void add_files(runtime_modules chosen, enum runtime_part part, struct text *text, const char *ending) {
   for (int i = 0; i < MODULES; i++) {
     const char *name = arena_format(text->arena, "%s%s", modules[i].name, ending);
     const char *contents = modules[i].part == part && chosen >> i & 1 ? runtime_file(name) : NULL;
@@ -88,10 +77,7 @@ static void add_files(runtime_modules chosen, enum runtime_part part, struct tex
     emit_banner(text, name);
     size_t length = strlen(contents);
     while (length > 1 && contents[length - 1] == '\n' && contents[length - 2] == '\n') length--;
-    const bool small = one_text && modules[i].pace == SMALL;
-    if (small) text_line(text, "%s", emit_small_begin);
     text_raw(text, arena_copy(text->arena, contents, length));
-    if (small) text_line(text, "%s", emit_small_end);
     text_blank(text);
   }
 }
@@ -101,11 +87,11 @@ void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct
     text_raw(text, runtime_file("program.h"));
     text_blank(text);
   }
-  add_files(chosen, part, text, ".h", false);
+  add_files(chosen, part, text, ".h");
 }
 
-void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text, bool one_text) {
-  add_files(chosen, part, text, ".c", one_text);
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text) {
+  add_files(chosen, part, text, ".c");
 }
 
 bool emit_runtime_has(const struct emitter *emitter, const char *name) {
@@ -117,6 +103,18 @@ bool emit_runtime_has(const struct emitter *emitter, const char *name) {
 runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y) {
   const runtime_modules both = x | y, watch = (runtime_modules)1 << MODULE_watch;
   return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched) : both; /* `watch` replaces `unwatched` */
+}
+
+runtime_modules runtime_modules_apart(runtime_modules chosen) {
+  choose(&chosen, MODULE_watch);
+  return chosen & ~((runtime_modules)1 << MODULE_unwatched);
+}
+
+int runtime_module_count(void) { return MODULES; }
+
+const char *emit_runtime_source(struct arena *arena, int number) {
+  const char *text = runtime_file(arena_format(arena, "%s.c", modules[number].name));
+  return text ? text : "";
 }
 
 /* --- The note ----------------------------------------------------------------------------------------------------------- */

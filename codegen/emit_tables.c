@@ -201,6 +201,8 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
+  if (emit_runtime_has(emitter, "places"))
+    text_raw(text, "#ifdef LAMELLA_SPEC_FOLDER\n  .spec_folder = LAMELLA_SPEC_FOLDER,\n#endif\n");
   if (emitter->options.bench) text_line(text, ".bench = &bench,");
   if (emit_runtime_has(emitter, "watch")) text_line(text, ".tracer = &lam_tracer,");
   if (emit_runtime_has(emitter, "adapters")) text_line(text, ".adapters = &lam_adapters,");

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 48 };
+enum { MAX_WORDS = 128 };
 
 /* Runs a command given as words. Returns its exit status, or 127 when it cannot be started. Its messages go to a file,
    unless `messages` is NULL. */

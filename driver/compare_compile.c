@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "driver/compare.h"
+#include "driver/spec_code.h"
 
 static bool is_weight(const struct state *state) {
   return state && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE || state->role == ROLE_DERIVED ||
@@ -70,7 +71,7 @@ static void read_plan(struct comparison *comparison, struct variant *variant, co
   }
 }
 
-/* The bytes of machine code in an object. */
+/* The bytes of machine code in an object: those of its first file, since others are the runtime's. */
 static int64_t object_code(const struct jit_object *object) {
   const Elf64_Ehdr *file = (const void *)object->bytes;
   const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
@@ -107,8 +108,12 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  struct emit_options emission = {
-      .steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
+  struct jit_object runtime;
+  struct emit_options emission = {.modules = spec_runtime_open(options, &runtime),
+                                  .steps = true,
+                                  .bench = comparison->options->json || comparison->options->page,
+                                  .times = times};
+  jit_object_free(&runtime);
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
   variant->program = program->name;
   read_plan(comparison, variant, module);
@@ -133,11 +138,17 @@ static void compile(struct variant *variant) {
                               .openmp = true,
                               .arguments = arguments,
                               .argument_count = 1};
+  struct jit_object runtime;
+  struct jit_object modules[RUNTIME_MODULES];
+  spec_runtime_open(&variant->options, &runtime);
+  source.joined = modules;
+  source.joined_count = spec_runtime_choose(&runtime, variant->emitted.runtime, source.openmp, modules);
   char *message = NULL;
   double begin = thread_seconds();
   times_enter(variant->options.passes.times, "compile");
   bool compiled = jit_compile(&source, &variant->object, &message);
   times_leave(variant->options.passes.times);
+  jit_object_free(&runtime);
   if (!compiled) {
     fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
     free(message);

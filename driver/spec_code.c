@@ -31,8 +31,6 @@ static struct jit_source source_like(const struct options *options, struct cache
                              .arguments = no_main,
                              .argument_count = options->kind == BUILD_SHARED,
                              .threads = options->kind == BUILD_OBJECT ? 1 : compile_jobs(options),
-                             /* What is loaded runs once, and optimising all of it would delay the first step. */
-                             .leaves_small = options->kind == BUILD_HERE,
                              .cache = cache};
 }
 
@@ -62,11 +60,16 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   bool has_thread = pthread_create(&thread, NULL, prepare, &early) == 0;
   struct program *program;
   struct emitted emitted;
+  struct jit_object runtime;
+  options->emission.modules = spec_runtime_open(options, &runtime);
   bool done = compile_program(options, &program, &emitted);
   times_enter(options->passes.times, "Clang"); /* waiting for that thread */
   if (has_thread) pthread_join(thread, NULL);
   times_leave(options->passes.times);
-  if (!done) return false;
+  if (!done) {
+    jit_object_free(&runtime);
+    return false;
+  }
 
   char *message = NULL;
   const struct hash text = hash_text((struct hash){{0}}, emitted.source);
@@ -78,9 +81,13 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   struct jit_source source = source_like(options, cache);
   source.main = (struct jit_file){kept ? kept : arena_format(options->arena, "%s.c", program->name), emitted.source};
   source.files = &header, source.file_count = 1;
+  struct jit_object modules[RUNTIME_MODULES];
+  source.joined = modules;
+  source.joined_count = spec_runtime_choose(&runtime, emitted.runtime, source.openmp, modules);
   times_enter(options->passes.times, "compile");
   bool compiled = jit_compile(&source, object, &message);
   times_leave(options->passes.times);
+  jit_object_free(&runtime);
   if (compiled) {
     spec_record_keep(options, cache, record, program, object->key, kept ? &text : NULL);
     *name = program->name;

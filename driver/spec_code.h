@@ -26,6 +26,16 @@ bool spec_code_load(struct options *options, struct spec_code *code);
    set. */
 void name_code(const struct options *options);
 
+/* --- spec_runtime.c: the runtime's modules, which were compiled when Lamella was built --------------------------------------------- */
+
+/* Reads them. False where there are none, or not for what the options ask for; else they are to be freed. */
+bool spec_runtime_open(const struct options *options, struct jit_object *runtime);
+enum { RUNTIME_MODULES = 64 }; /* the most that there can be */
+/* Finds the objects of the chosen modules, which `runtime` still owns, for a program that was emitted without them. Returns how many
+   there are: none where nothing was read. */
+int spec_runtime_choose(const struct jit_object *runtime, runtime_modules chosen, bool openmp,
+                        struct jit_object *objects);
+
 /* --- spec_record.c: what a spec compiled to, so that a second run needs neither the frontend nor the passes ------------------------ */
 
 /* A hash of everything that the program depends on, except the files that it is made of. */

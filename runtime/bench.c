@@ -72,7 +72,7 @@ static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_opt
   if (given && (!data || !reads)) return lam_error("this graph reads no data: leave out --data");
   if (!data || !reads) return true;
   if (data->path && !given) {
-    char *found = lam_find_file(data->path, data->path_here, NULL);
+    char *found = lam_find_file(program, data->path, data->path_here, NULL);
     bool there = found && access(found, R_OK) == 0;
     free(found);
     if (!there) return lam_note("there is no %s here: the inputs are random", data->path), true;

@@ -79,7 +79,8 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, int routine, c
   struct lam_dataset *dataset = lam_allocate(1, sizeof *dataset);
   *dataset = (struct lam_dataset){.program = program, .data = data, .seed = seed, .facts = facts, .batch = 1};
   bool sought = !path && data->path;
-  if (sought) path = dataset->found = lam_find_file(data->path, data->path_here, "; --data FILE names another");
+  if (sought)
+    path = dataset->found = lam_find_file(program, data->path, data->path_here, "; --data FILE names another");
   dataset->path = path ? path : data->name; /* synthetic data has no file */
   dataset->needed = lam_allocate(data->column_count, sizeof *dataset->needed);
   dataset->ranges = lam_allocate(data->column_count, sizeof *dataset->ranges);

@@ -40,7 +40,7 @@ static char *lam_join_path(const char *folder, const char *path) {
 }
 
 /* Lists the places to look in, in their order and each once. Returns how many there are. */
-static int lam_list_places(bool here, struct lam_place places[LAM_PLACES]) {
+static int lam_list_places(const struct lam_program *program, bool here, struct lam_place places[LAM_PLACES]) {
   const struct lam_place current = {NULL, "in the current folder"};
   const char *spec = lam_environment("LAMELLA_SPEC_FOLDER"); /* set by lamella run, interpret and compare */
   char *own = spec ? NULL : lam_own_folder();
@@ -50,22 +50,20 @@ static int lam_list_places(bool here, struct lam_place places[LAM_PLACES]) {
   if (spec)
     places[count++] = (struct lam_place){lam_join(spec, ""), is_current ? "in the current folder" : "beside the spec"};
   if (own) places[count++] = (struct lam_place){lam_join(own, ""), "beside the program"};
-#ifdef LAMELLA_SPEC_FOLDER /* `lamella build` defines it: the way from the program's folder to the spec's */
-  if (own)
+  if (own && program->spec_folder)
     places[count++] =
-        (struct lam_place){lam_join_path(own, LAMELLA_SPEC_FOLDER), "where the spec was when it was built"};
-#endif
+        (struct lam_place){lam_join_path(own, program->spec_folder), "where the spec was when it was built"};
   if (!here && !is_current) places[count++] = current;
   free(own);
   return count;
 }
 
-char *lam_find_file(const char *path, bool here, const char *advice) {
+char *lam_find_file(const struct lam_program *program, const char *path, bool here, const char *advice) {
   struct lam_place places[LAM_PLACES];
   char *found = NULL, text[2048] = "";
   size_t used = 0;
   if (*path == '/') return lam_join(path, ""); /* the caller opens it, and reports what is wrong with it */
-  int count = lam_list_places(here, places);
+  int count = lam_list_places(program, here, places);
   for (int i = 0; i < count; i++) {
     char *file = lam_join_path(places[i].folder, path);
     if (!found && (access(file, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)))

@@ -112,6 +112,7 @@ struct lam_program {
   void (*prune)(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed);
   const struct lam_verb *const *verbs; /* the verbs of its command line; NULL past the last */
   const char *version; /* of the compiler that made it */
+  const char *spec_folder; /* the way from the program's folder to that of its spec; or NULL: it is not known */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */
   const struct lam_tracer *tracer; /* or NULL: there is no --trace */
   const struct lam_adapters *adapters; /* or NULL: there is no --lora */

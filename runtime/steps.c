@@ -24,7 +24,7 @@ struct lam_stepper {
 
 /* Loads the initial weights that the spec names. */
 static bool lam_stepper_begin(struct lam_stepper *stepper, const struct lam_settings *settings) {
-  char *initial = lam_find_file(settings->initial, settings->initial_here, "");
+  char *initial = lam_find_file(stepper->program, settings->initial, settings->initial_here, "");
   bool good = initial && lam_checkpoint_load(stepper->program, &stepper->run, initial, LAM_START_FROM);
   free(initial);
   return good;

@@ -70,10 +70,10 @@ static bool lam_may_replace(const char *path) {
 static char *lam_training_initial(const struct lam_training *training, const struct lam_options *options, bool *good) {
   const struct lam_settings *settings = training->program->settings;
   const char *given = lam_option_text(options, "init", NULL);
-  char *initial = given ? lam_join(given, "")
-                  : settings->initial
-                      ? lam_find_file(settings->initial, settings->initial_here, "; --init FILE names another")
-                      : NULL;
+  char *initial = given               ? lam_join(given, "")
+                  : settings->initial ? lam_find_file(training->program, settings->initial, settings->initial_here,
+                                                      "; --init FILE names another")
+                                      : NULL;
   *good = initial || !settings->initial;
   if (initial && lam_same_file(initial, training->path))
     *good = lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);

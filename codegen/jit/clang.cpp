@@ -190,18 +190,6 @@ void keep_part(llvm::Module &module, const std::map<std::string, int> &part_of, 
   }
 }
 
-/* Leaves functions that were marked to be small as they are. (The attribute optnone of C would also undo what pragmas say of fused
-   operations.) */
-void leave_small(llvm::Module &module) {
-  for (llvm::Function &function : module) {
-    if (!function.hasFnAttribute(llvm::Attribute::MinSize) || is_copied(function)) continue;
-    function.removeFnAttr(llvm::Attribute::MinSize);
-    function.removeFnAttr(llvm::Attribute::OptimizeForSize);
-    function.addFnAttr(llvm::Attribute::OptimizeNone);
-    function.addFnAttr(llvm::Attribute::NoInline);
-  }
-}
-
 using Bytes = llvm::SmallVector<char, 0>;
 
 /* Compiles one part, from the bitcode of the whole module to an ELF file. */
@@ -238,7 +226,6 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
   if (!execute(instance, action)) return {};
   std::unique_ptr<llvm::Module> module = action.takeModule();
   instance.getCodeGenOpts().DisableLLVMPasses = disabled;
-  if (source.leaves_small) leave_small(*module);
   const int threads = source.threads, parts = threads * 2;
   const std::map<std::string, int> part_of = deal(*module, parts);
   Bytes bitcode;
@@ -374,9 +361,7 @@ hash key(const jit_source *source) {
   for (int i = 0; i < source->file_count; i++)
     key = hash_text(hash_text(key, source->files[i].path), source->files[i].text);
   /* The march is hashed once more, since a wrong one gives no command. */
-  return hash_text(
-      hash_number(hash_number(hash_number(key, source->file_count), source->threads), source->leaves_small),
-      source->march);
+  return hash_text(hash_number(hash_number(key, source->file_count), source->threads), source->march);
 }
 
 bool compile(const jit_source *source, jit_object *object, char **message) {

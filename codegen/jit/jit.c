@@ -130,6 +130,7 @@ const char *jit_compiler_file(void) {
   return clang ? clang->library() : NULL;
 }
 
+static const char runtime_file[] = "lamella-runtime.o";
 static const struct hash no_hash;
 
 static struct hash hash_stamp(struct hash seed, const char *path) {
@@ -166,14 +167,50 @@ static struct hash hash_processor(struct hash hash) {
 }
 
 struct hash jit_identity(void) {
-  const struct hash hash = hash_file(hash_file(hash_stamp(no_hash, "/proc/self/exe"), clang_part.file), load_part.file);
-  return hash_processor(hash);
+  struct hash hash = hash_file(hash_file(hash_stamp(no_hash, "/proc/self/exe"), clang_part.file), load_part.file);
+  return hash_processor(hash_file(hash, runtime_file));
 }
 
 /* The hash of the shared object stands for everything that it does with a source besides calling Clang. */
 static struct hash source_key(const struct clang_part *clang, const struct jit_source *source) {
   const struct hash how = hash_file(no_hash, clang_part.file), what = clang->key(source);
-  return hash_bytes(how, &what, sizeof what);
+  struct hash key = hash_bytes(how, &what, sizeof what);
+  for (int i = 0; i < source->joined_count; i++) key = hash_bytes(key, source->joined[i].bytes, source->joined[i].size);
+  return key;
+}
+
+static size_t object_room(size_t size) { return (size + 15) / 16 * 16; }
+
+/* Adds the joined objects behind what was compiled. */
+static void join_objects(const struct jit_source *source, struct jit_object *object) {
+  size_t size = object_room(object->size);
+  for (int i = 0; i < source->joined_count; i++) size += object_room(source->joined[i].size);
+  char *bytes = calloc(size + 1, 1);
+  if (!bytes) abort();
+  memcpy(bytes, object->bytes, object->size);
+  size_t at = object_room(object->size);
+  for (int i = 0; i < source->joined_count; i++) {
+    memcpy(bytes + at, source->joined[i].bytes, source->joined[i].size);
+    at += object_room(source->joined[i].size);
+  }
+  free(object->bytes);
+  object->bytes = bytes, object->size = size;
+}
+
+bool jit_read_runtime(struct jit_object *modules) {
+  char path[PATH_SIZE];
+  FILE *in = find_file(runtime_file, path) ? fopen(path, "rb") : NULL;
+  struct stat about;
+  *modules = (struct jit_object){0};
+  if (!in) return false;
+  const size_t size = fstat(fileno(in), &about) == 0 && S_ISREG(about.st_mode) ? (size_t)about.st_size : 0;
+  modules->bytes = size ? malloc(size) : NULL;
+  if (modules->bytes && fread(modules->bytes, 1, size, in) == size)
+    modules->size = size;
+  else
+    jit_object_free(modules);
+  fclose(in);
+  return modules->size > 0;
 }
 
 void jit_prepare(const struct jit_source *source) {
@@ -188,6 +225,7 @@ bool jit_compile(const struct jit_source *source, struct jit_object *object, cha
   object->bytes = cache_read(source->cache, object->key, &object->size);
   if (object->bytes) return true;
   if (!clang->compile(source, object, message)) return false;
+  if (source->joined_count) join_objects(source, object);
   cache_write(source->cache, object->key, object->bytes, object->size);
   return true;
 }

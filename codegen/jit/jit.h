@@ -34,7 +34,9 @@ struct jit_source {
   int argument_count;
   /* for JIT_OBJECT: with more than one thread, the object is several ELF files in a row, for jit_load alone */
   int threads;
-  bool leaves_small; /* with more than one thread: functions with the attribute minsize are not optimised */
+  /* for JIT_OBJECT: objects that become a part of it, for jit_load and the linker */
+  const struct jit_object *joined;
+  int joined_count;
   struct cache *cache; /* for the object and for intrinsic headers; NULL: none */
 };
 
@@ -73,6 +75,9 @@ bool jit_compile(const struct jit_source *source, struct jit_object *object, cha
 void jit_object_free(struct jit_object *object);
 /* Finds the next ELF file of an object, which still owns the bytes; *at must be 0 at first. False past the last. */
 bool jit_object_next(const struct jit_object *object, size_t *at, struct jit_object *elf);
+/* The modules of the runtime, compiled when Lamella was built: several ELF files in a row, in a file that lies where the shared objects
+   do. False where there is none. */
+bool jit_read_runtime(struct jit_object *modules);
 /* The command, as words, by which Clang's driver would call the system's linker for these arguments ("a.o", "-o", "a",
    "-lm"). The array ends with NULL; the words and the array are to be freed. NULL after a message. */
 char **jit_link_command(const char *const *arguments, int count, char **message);
