@@ -204,13 +204,29 @@ static bool is_granted(unsigned asked) {
 #endif
 }
 
+/* What cpuid reports; zeros where it knows of no such leaf. Answers are kept, since features are many and a virtual machine stops at each
+   cpuid. */
+static const unsigned *cpuid_words(unsigned leaf, unsigned subleaf) {
+  enum { KEPT = 8 };
+  static _Thread_local struct {
+    unsigned leaf, subleaf, words[4];
+  } kept[KEPT];
+  static _Thread_local int count;
+  for (int i = 0; i < count; i++)
+    if (kept[i].leaf == leaf && kept[i].subleaf == subleaf) return kept[i].words;
+  const int own = count < KEPT ? count++ : KEPT - 1;
+  unsigned *words = kept[own].words;
+  kept[own].leaf = leaf, kept[own].subleaf = subleaf;
+  if (!__get_cpuid_count(leaf, subleaf, &words[0], &words[1], &words[2], &words[3]))
+    memset(words, 0, sizeof kept[own].words);
+  return words;
+}
+
 static bool has_feature(const struct cpu_feature *feature) {
-  unsigned words[4] = {0}, saved = 0, high;
-  if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)
-    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
-  return __get_cpuid_count(feature->leaf, feature->subleaf, &words[0], &words[1], &words[2], &words[3]) &&
-         words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state &&
-         is_granted(feature->asked);
+  unsigned saved = 0, high;
+  if (cpuid_words(1, 0)[2] >> 27 & 1) __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  return cpuid_words(feature->leaf, feature->subleaf)[feature->word] >> feature->bit & 1 &&
+         (saved & feature->state) == feature->state && is_granted(feature->asked);
 }
 #elif defined __aarch64__ && defined __linux__
 #include <sys/auxv.h>

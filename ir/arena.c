@@ -91,11 +91,18 @@ char *arena_copy(struct arena *arena, const char *text, size_t length) {
 char *arena_strdup(struct arena *arena, const char *text) { return arena_copy(arena, text, strlen(text)); }
 
 char *arena_vformat(struct arena *arena, const char *format, va_list arguments) {
+  enum { USUAL = 256 };
   if (!format) bug("a message without a text"); /* gcc warns that the format may be NULL when it sanitizes */
+  /* Most texts are short and are printed where they will stay; what did not fit becomes zero again. */
+  struct block *block = arena->blocks;
+  const size_t left = block ? block->size - block->used : 0, room = left < USUAL ? left : USUAL;
+  char *here = block ? (char *)block + align(sizeof(struct block)) + block->used : NULL;
   va_list again;
   va_copy(again, arguments);
-  int length = vsnprintf(NULL, 0, format, again);
+  const int length = vsnprintf(here, room, format, again);
   va_end(again);
+  if (length >= 0 && (size_t)length < room) return arena_alloc(arena, (size_t)length + 1);
+  if (room) memset(here, 0, room);
   char *text = arena_alloc(arena, (size_t)length + 1);
   vsnprintf(text, (size_t)length + 1, format, arguments);
   return text;

@@ -232,11 +232,10 @@ struct value {
   int id;
   enum op op;
   enum kind kind;
-  struct axis *range; /* integers: they index this axis (0 <= value < extent), where known */
+  int axis_count, input_count; /* numbers stand side by side, since graphs of ten thousand values are walked often */
   struct axis **axes;
-  int axis_count;
   struct value **inputs;
-  int input_count;
+  struct axis *range; /* integers: they index this axis (0 <= value < extent), where known */
 
   /* Attributes; ops.def says which an operation has. */
   double number;
@@ -250,10 +249,10 @@ struct value {
   struct axis *axis, *result;
   struct axis **list;
   int list_count;
-  int64_t start;
   enum storage storage;
   enum distribution distribution;
   uint32_t stream; /* random: hash_path of the call path and the draw's ordinal in it */
+  int64_t start;
   struct region *callee;
   /* rename: the name of the state that keeps this in a step of generation, where the spec has `cached` for it; or NULL. It means nothing
      to the value itself: passes that change what is cached find the same value in other graphs by it, before any pass can fold views. */

@@ -165,12 +165,29 @@ static bool is_gradient_sum(const struct value *value) {
   return value->op == OP_state && value->state->role == ROLE_ACCUMULATOR && value->state->of;
 }
 
+/* Where no step is skipped, the step taken is the step: the first of the two inputs becomes that, and stands for the other,
+   which the next sweep finds unused. */
+static void take_every_step(struct graph *graph) {
+  struct value *step = NULL, *other = NULL;
+  for (int i = 0; i < graph->values.count; i++) {
+    struct value *value = graph->values.items[i];
+    if (value->op != OP_input || (strcmp(value->name, "step") != 0 && !is_step_taken(value))) continue;
+    *(step ? &other : &step) = value;
+  }
+  if (step) step->name = "step";
+  for (int i = 0; other && i < graph->values.count; i++)
+    for (int j = 0; j < graph->values.items[i]->input_count; j++)
+      if (graph->values.items[i]->inputs[j] == other) graph->values.items[i]->inputs[j] = step;
+  for (int i = 0; other && i < graph->outputs.count; i++)
+    if (graph->outputs.items[i].value == other) graph->outputs.items[i].value = step;
+}
+
 void pass_mixed_begin(struct program *program, struct graph *graph, enum storage storage) {
-  const bool on = storage != STORAGE_REAL && (graph == program->train || graph == program->accumulate);
-  bool takes_steps = false;
-  for (int i = 0; i < graph->values.count; i++) takes_steps = takes_steps || is_step_taken(graph->values.items[i]);
-  if (!on && !takes_steps) return;
-  struct scaler s = {.program = program, .graph = graph, .scales = on && storage == STORAGE_F16};
+  if (storage == STORAGE_REAL || (graph != program->train && graph != program->accumulate)) {
+    take_every_step(graph);
+    return;
+  }
+  struct scaler s = {.program = program, .graph = graph, .scales = storage == STORAGE_F16};
   const bool steps = s.scales && graph == program->train;
   const struct origin origin = graph->origin;
   struct origin whole = {.path = "", .function = ""};
@@ -183,7 +200,7 @@ void pass_mixed_begin(struct program *program, struct graph *graph, enum storage
     graph->origin = old->origin;
     if (is_step_taken(old)) {
       rewrite_set(&s.rewrite, old, step_taken(&s));
-    } else if (on && old->op == OP_gradient) {
+    } else if (old->op == OP_gradient) {
       struct value *gradient = marked_gradient(&s, old);
       rewrite_set(&s.rewrite, old, steps ? unscaled(&s, gradient) : gradient);
     } else if (steps && is_gradient_sum(old)) {

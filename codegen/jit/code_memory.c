@@ -14,8 +14,6 @@ enum { MOST_SECTIONS = 64 };
 struct placed {
   char name[64];
   uint8_t *at;
-  size_t size;
-  int protection;
 };
 
 struct code_symbol {
@@ -35,9 +33,13 @@ struct code_file {
   struct code_file *next;
 };
 
+/* Sections of a kind lie side by side: dozens of small files would otherwise take a page and two system calls for each section. */
+enum kind { CODE, CONSTANTS, VARIABLES, KINDS };
+static const int protections[KINDS] = {PROT_READ | PROT_EXEC, PROT_READ, PROT_READ | PROT_WRITE};
+
 struct code_memory {
   uint8_t *base;
-  size_t size, used;
+  size_t size, used[KINDS]; /* each kind has an equal part of the size */
   struct code_file *files;
   struct code_memory *next;
 };
@@ -52,9 +54,9 @@ static size_t round_up(size_t size, size_t step) { return (size + step - 1) / st
 struct code_memory *code_memory_new(size_t sections_size) {
   struct code_memory *memory = calloc(1, sizeof *memory);
   if (!memory) abort();
-  /* Twice as much leaves room for the stubs by which far functions are called, and for each section to begin a page. */
-  memory->size = round_up(sections_size * 2 + ((size_t)16 << 20), page_size());
-  memory->base = mmap(NULL, memory->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  /* Twice as much leaves room for the stubs by which far functions are called. */
+  memory->size = KINDS * round_up(sections_size * 2 + ((size_t)4 << 20), page_size());
+  memory->base = mmap(NULL, memory->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory->base == MAP_FAILED) {
     free(memory);
     return NULL;
@@ -130,22 +132,24 @@ struct code_file *code_file_begin(struct code_memory *memory, const char *elf, s
 uint8_t *code_file_section(struct code_file *file, size_t size, size_t alignment, const char *name, bool code,
                            bool read_only) {
   struct code_memory *memory = file->memory;
-  size_t begin = round_up(memory->used, alignment > page_size() ? alignment : page_size());
-  size_t end = round_up(begin + (size ? size : 1), page_size());
-  if (end > memory->size || file->section_count == MOST_SECTIONS ||
-      mprotect(memory->base + begin, end - begin, PROT_READ | PROT_WRITE) != 0)
-    return NULL;
+  const enum kind kind = code ? CODE : read_only ? CONSTANTS : VARIABLES;
+  const size_t room = memory->size / KINDS, begin = round_up(memory->used[kind], alignment ? alignment : 1);
+  if (begin > room || size > room - begin || file->section_count == MOST_SECTIONS) return NULL;
   struct placed *placed = &file->sections[file->section_count++];
-  *placed = (struct placed){.at = memory->base + begin, .size = end - begin};
-  placed->protection = code ? PROT_READ | PROT_EXEC : read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  *placed = (struct placed){.at = memory->base + (size_t)kind * room + begin};
   snprintf(placed->name, sizeof placed->name, "%s", name);
-  memory->used = end;
+  memory->used[kind] = begin + size;
   return placed->at;
 }
 
-bool code_file_end(struct code_file *file) {
-  for (int i = 0; i < file->section_count; i++)
-    if (mprotect(file->sections[i].at, file->sections[i].size, file->sections[i].protection) != 0) return false;
+bool code_memory_protect(struct code_memory *memory) {
+  const size_t room = memory->size / KINDS;
+  for (int kind = 0; kind < KINDS; kind++)
+    if (mprotect(memory->base + (size_t)kind * room, room, protections[kind]) != 0) return false;
+  return true;
+}
+
+void code_file_end(struct code_file *file) {
   size_t kept = 0;
   for (size_t i = 0; i < file->symbol_count; i++) {
     struct code_symbol symbol = file->symbols[i];
@@ -161,7 +165,6 @@ bool code_file_end(struct code_file *file) {
   }
   file->symbol_count = kept;
   file->is_placed = true;
-  return true;
 }
 
 const char *code_function(uintptr_t address, size_t *offset) {

@@ -12,6 +12,8 @@ struct code_memory;
 /* One piece of address space with room for `sections_size` bytes of sections, so that all code of a program can reach
    all of it. NULL when none can be had. */
 struct code_memory *code_memory_new(size_t sections_size);
+/* Sets which memory may be read, written and run, when all files are linked. False where the system refuses. */
+bool code_memory_protect(struct code_memory *memory);
 /* To be called when everything that knows the code has forgotten it. */
 void code_memory_free(struct code_memory *memory);
 
@@ -21,8 +23,8 @@ struct code_file *code_file_begin(struct code_memory *memory, const char *elf, s
 /* Zeroed memory for one section; NULL when it does not fit. */
 uint8_t *code_file_section(struct code_file *file, size_t size, size_t alignment, const char *name, bool code,
                            bool read_only);
-/* Sets which memory may be read, written and run. From now on the names are known. */
-bool code_file_end(struct code_file *file);
+/* From now on the names are known. */
+void code_file_end(struct code_file *file);
 
 /* The function of some program at an address, and the offset into it. NULL where the address is in no program. Safe in
    a signal handler. */

@@ -82,7 +82,8 @@ static uint8_t *place_data(void *context, uintptr_t size, unsigned alignment, un
 }
 static LLVMBool finish(void *context, char **message) {
   (void)message;
-  return !code_file_end(context);
+  code_file_end(context);
+  return 0;
 }
 
 static LLVMOrcObjectLayerRef make_layer(void *context, LLVMOrcExecutionSessionRef session, const char *triple) {
@@ -156,6 +157,7 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
         if (name) error = LLVMOrcLLJITLookup(program->jit, &address, name);
       }
   }
+  if (!error && !code_memory_protect(program->memory)) error = LLVMCreateStringError("code may not be run here");
   if (!error) return program;
   *message = error_text(error);
   if (program->problem) {
