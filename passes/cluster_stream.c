@@ -79,13 +79,14 @@ static int by_position(const void *x, const void *y) {
   return (*(struct cluster *const *)x)->position - (*(struct cluster *const *)y)->position;
 }
 
+/* Clusters that are added are looked at in their turn. */
 static void grow(struct finder *d) {
-  for (int known = -1; known != d->stream->clusters.count;) {
-    known = d->stream->clusters.count;
-    for (int i = 0; i < d->stream->clusters.count; i++) add_sources(d, d->stream->clusters.items[i]);
-    for (int i = 0; i < d->s->decisions.clusters.count; i++) {
-      struct cluster *cluster = d->s->decisions.clusters.items[i];
-      if (!has_cluster(d->stream, cluster) && belongs(d, cluster)) add_cluster(d, cluster);
+  for (int i = 0; i < d->stream->clusters.count; i++) {
+    const struct cluster *cluster = d->stream->clusters.items[i];
+    add_sources(d, cluster);
+    for (int j = 0; j < cluster->users.count; j++) {
+      struct cluster *user = representative(cluster->users.items[j]);
+      if (!has_cluster(d->stream, user) && belongs(d, user)) add_cluster(d, user);
     }
   }
   qsort(d->stream->clusters.items, (size_t)d->stream->clusters.count, sizeof *d->stream->clusters.items, by_position);
@@ -159,6 +160,18 @@ static bool suits(const struct finder *d) {
   return reduces;
 }
 
+/* Takes what the cluster reads out of the wide values. */
+static void drop_read(struct finder *d, const struct cluster *cluster) {
+  struct stream *stream = d->stream;
+  for (int i = 0; i < cluster->values.count; i++) {
+    read_root(d->f, cluster->values.items[i]);
+    for (int j = 0; j < d->f->readings.items.count; j++)
+      for (int n = stream->values.count - 1; n >= 0; n--)
+        if (stream->values.items[n] == d->f->readings.items.items[j].value)
+          stream->values.items[n] = stream->values.items[--stream->values.count];
+  }
+}
+
 /* Other wide values, such as those that a cluster outside reads, stay memory of their full size, which the stream fills block by block. */
 static void keep_own(struct finder *d) {
   struct stream *stream = d->stream;
@@ -166,17 +179,11 @@ static void keep_own(struct finder *d) {
   for (int i = 0; i < stream->values.count; i++)
     if (has_own_memory(d, stream->values.items[i])) stream->values.items[kept++] = stream->values.items[i];
   stream->values.count = kept;
-  for (int c = 0; c < d->s->decisions.clusters.count; c++) {
-    const struct cluster *cluster = d->s->decisions.clusters.items[c];
-    if (has_cluster(stream, cluster)) continue;
-    for (int i = 0; i < cluster->values.count; i++) {
-      read_root(d->f, cluster->values.items[i]);
-      for (int j = 0; j < d->f->readings.items.count; j++)
-        for (int n = stream->values.count - 1; n >= 0; n--)
-          if (stream->values.items[n] == d->f->readings.items.items[j].value)
-            stream->values.items[n] = stream->values.items[--stream->values.count];
+  for (int c = 0; c < stream->clusters.count; c++)
+    for (int u = 0; u < stream->clusters.items[c]->users.count; u++) {
+      const struct cluster *user = representative(stream->clusters.items[c]->users.items[u]);
+      if (!has_cluster(stream, user)) drop_read(d, user);
     }
-  }
 }
 
 /* Whether the axis is one of the result and of both operands of each contraction: its elements have nothing to do with each other. */
