@@ -252,16 +252,19 @@ static const struct expression *panels_of_block(struct arena *arena, const struc
   return expression_apply(arena, OP_min, left, count, NULL);
 }
 
-/* Copies the panels of the block from packed memory, where they are narrow, to `to` as reals. */
+/* Copies the panels of the block from packed memory, where they are narrow, to `to` as reals: as many rows as the piece of k has. */
 static void widen_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                          struct linear block) {
   struct arena *arena = k->arena;
   const int before = k->depth, lanes = x->s->target->lanes;
-  const int64_t bound = x->block_panels * at->panel_stride;
-  const struct expression *count = expression_apply(arena, OP_mul, panels_of_block(arena, x, block),
-                                                    expression_index(arena, at->panel_stride), NULL);
-  struct linear i = kernel_loop(k, LOOP_SERIAL, "i", count, bound, lanes);
+  const struct expression *count = panels_of_block(arena, x, block);
+  struct linear panel = linear_constant(0);
+  if (x->block_panels > 1) panel = kernel_loop(k, LOOP_SERIAL, "panel", count, x->block_panels, 1);
+  const struct expression *elements =
+      expression_apply(arena, OP_mul, at->depth, expression_index(arena, x->width), NULL);
+  struct linear i = kernel_loop(k, LOOP_SERIAL, "i", elements, at->panel_stride, lanes);
   i = linear_add(arena, i, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
+  i = linear_add(arena, i, linear_scale(arena, panel, at->panel_stride));
   const struct linear from =
       linear_add(arena, at->b_at, linear_scale(arena, block, x->block_panels * at->panel_stride));
   const struct expression *narrow = expression_load(arena, at->b, linear_expression(arena, linear_add(arena, from, i)));
