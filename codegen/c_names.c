@@ -22,7 +22,7 @@ bool c_is_taken(const char *name) {
     "int64_t", "uint8_t", "uint32_t", "uint64_t", "sqrt",   "pow",
     "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
     "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
-    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert",
+    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert", "I", "complex", "imaginary", "noreturn",
     /* of C++, which may include a program's header */
     "and", "and_eq", "bitand", "bitor", "compl", "not", "not_eq", "or", "or_eq", "xor", "xor_eq", "alignas", "alignof", "catch",
     "char8_t", "char16_t", "char32_t", "class", "concept", "const_cast", "consteval", "constexpr", "constinit", "co_await", "co_return",

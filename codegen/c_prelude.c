@@ -154,6 +154,7 @@ const char *c_prelude(struct c_printer *printer) {
   struct prelude prelude = prelude_of(printer);
   struct text *text = text_new(printer->arena);
   if (printer->headers[HEADER_VECTORS]) text_line(text, "#include <%s>", printer->target->vector_header);
+  if (printer->gathers) text_raw(text, dialect->gather_rule);
   for (int i = 0; i < HEADER_COUNT; i++)
     if (printer->headers[i] && dialect->headers[i]) text_line(text, "%s", dialect->headers[i]);
   text_blank(text);

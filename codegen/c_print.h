@@ -18,6 +18,7 @@ struct c_printer {
   const struct simd *simd; /* the rows of the target */
   struct uses uses; /* names that must be declared or defined */
   bool headers[HEADER_COUNT]; /* those that the prelude includes, once it is printed */
+  bool gathers; /* an intrinsic that gathers was printed */
 };
 
 struct c_printer *c_printer_new(struct arena *arena, const struct target *target);

@@ -155,6 +155,7 @@ static const char *gather(struct writer *writer, const struct expression *x) {
   } else if (x->array->count <= 0 || x->array->count > INT32_MAX) {
     return NULL;
   }
+  writer->printer->gathers = true;
   const char *pointer = pointer_piece(writer, x->array, base).text, *offsets = vector_text(writer, index);
   /* A choice among 16 is made in registers. Lanes that are off read nothing then, whatever they ask for. */
   if (base->kind == EXPRESSION_NUMBER && x->array->count == 16 && x->array->storage == STORAGE_REAL &&

@@ -74,7 +74,8 @@ const char *target_tile_text(struct arena *arena, const struct target *target);
      runtime  the modules that it needs of the library (lamella.c: tensors, weights, text; libc alone) and of the programs' runtime
               (lamella_runtime.c: data, training, the command line)
      weights  NAME_weights.c: parameters that are a part of the program, or NULL
-     source   all of these but NAME.h in one text, the modules too, for those who compile it at once */
+     source   all of these but NAME.h in one text, for those who compile it at once; the modules too, unless options say that they are
+              linked to it */
 typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
   const char *header, *core, *main;
@@ -100,10 +101,8 @@ struct emit_options {
   /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
   bool files; /* the program is wanted as files */
-  bool
-      modules; /* `source` is wanted without the runtime's modules, whose machine code is linked to it: see emit_runtime_module */
-  bool
-      steps; /* the verb steps or, where the program does not train, measure: what they do on demand, for lamella compare */
+  bool modules; /* `source` without the runtime's modules, whose machine code is linked to it (emit_runtime_module) */
+  bool steps; /* the verb steps or, where the program does not train, measure: on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
   struct times *times; /* where the time of each phase is counted, or NULL */
 };
@@ -118,6 +117,8 @@ struct emitted_runtime {
 };
 struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen);
 int runtime_module_count(void);
+/* A number that tells the runtime's text of this Lamella from others. */
+uint64_t runtime_fingerprint(void);
 /* The text of a module of the runtime by the number of its bit, with all declarations, for those who compile it apart. */
 const char *emit_runtime_module(struct arena *arena, const struct target *target, int number);
 /* What serves programs that need the one and the other. */

@@ -84,6 +84,10 @@ const struct dialect dialect_c = {
                    [CONSTRUCT_TASKS] = "LAM_TASKS",
                    [CONSTRUCT_UNROLL] = "LAM_UNROLL",
                    [CONSTRUCT_PREFETCH] = "LAM_PREFETCH"},
+    /* gcc's own macros for AVX-512's gathers, which it has in place of functions without -O, convert a mask to a number with a sign. */
+    .gather_rule =
+        "#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)\n"
+        "#pragma GCC diagnostic ignored \"-Wsign-conversion\" /* in gcc's macros for gathers */\n#endif\n",
     .headers = {[HEADER_MATH] = "#include <math.h>",
                 [HEADER_INTEGERS] = "#include <stdint.h>",
                 [HEADER_MEMORY] = "#include <string.h>"},

@@ -39,6 +39,8 @@ struct dialect {
   const char *flattened; /* after `inlined`, where a call that is not inlined would cost more than time */
   const char *constructs[CONSTRUCT_COUNT];
   const char *headers[HEADER_COUNT]; /* lines that include them; without HEADER_VECTORS, which the target names */
+  /* Lines behind the header of vector instructions, where some that gather are printed. */
+  const char *gather_rule;
   const char *task; /* the name of a task's number in the definitions of EACH and TASKS */
   /* the body of a parallel loop does not get the target's instructions unless it is printed as a function */
   bool has_parts;

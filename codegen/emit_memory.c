@@ -54,7 +54,6 @@ static void set_ports(struct emitter *emitter, struct text *text) {
 static void emit_arrange(struct emitter *emitter, struct text *text, bool states, bool ports, bool activations) {
   const char *name = emitter->name;
   if (states || emit_baked_bytes(emitter)) {
-    text_comment(text, "Where the states lie, in the order of their structs.");
     emit_states_places(emitter, text);
     text_blank(text);
   }

@@ -123,7 +123,7 @@ void emit_states_places(struct emitter *emitter, struct text *text) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
     if (first)
-      text_comment(text, "Leads the pointers to states to their arrays, which lie one after the other from `at` on.");
+      text_comment(text, "Lead the pointers to states to their arrays, which lie one after the other from `at` on.");
     first = false;
     emit_lead(emitter, text, owner, &used[is_baked(emitter, owner)]);
   }

@@ -112,6 +112,19 @@ runtime_modules runtime_modules_apart(runtime_modules chosen) {
 
 int runtime_module_count(void) { return MODULES; }
 
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint64_t add_hash(uint64_t hash, const char *text) {
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+  return hash;
+}
+
+uint64_t runtime_fingerprint(void) {
+  uint64_t hash = add_hash(UINT64_C(14695981039346656037), LAMELLA_VERSION);
+  for (const struct runtime_text *file = runtime_texts; file->name; file++)
+    hash = add_hash(add_hash(hash, file->name), file->text);
+  return hash;
+}
+
 const char *emit_runtime_source(struct arena *arena, int number) {
   const char *text = runtime_file(arena_format(arena, "%s.c", modules[number].name));
   return text ? text : "";

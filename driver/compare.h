@@ -175,6 +175,7 @@ struct comparison {
   struct race races[WORK_COUNT], *race; /* race: the present one */
   int race_count;
   int threads;
+  bool links_runtime; /* variants are linked to the runtime's modules that were compiled before, if they can be */
   double until; /* by seconds_now: after this no round begins, once there are enough for any answer */
   double check_patience; /* the seconds that an oracle may take for a step */
   int loss_steps; /* the loss is asked for after so many steps; 0: after as many as all variants take */

@@ -108,12 +108,11 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  struct jit_object runtime;
-  struct emit_options emission = {.modules = spec_runtime_open(options, &runtime),
-                                  .steps = true,
-                                  .bench = comparison->options->json || comparison->options->page,
-                                  .times = times};
+  struct jit_object runtime = {0};
+  const bool links = comparison->links_runtime && spec_runtime_open(options, &runtime);
   jit_object_free(&runtime);
+  struct emit_options emission = {
+      .modules = links, .steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
   variant->program = program->name;
   read_plan(comparison, variant, module);
@@ -125,7 +124,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
 }
 
 /* Compiles a variant to an object, or sets variant->failure. Several threads may do this at once. */
-static void compile(struct variant *variant) {
+static void compile(const struct comparison *comparison, struct variant *variant) {
   char file[256], header_file[256];
   snprintf(file, sizeof file, "%s.c", variant->program);
   snprintf(header_file, sizeof header_file, "%s.h", variant->program);
@@ -140,7 +139,7 @@ static void compile(struct variant *variant) {
                               .argument_count = 1};
   struct jit_object runtime;
   struct jit_object modules[RUNTIME_MODULES];
-  spec_runtime_open(&variant->options, &runtime);
+  if (!comparison->links_runtime || !spec_runtime_open(&variant->options, &runtime)) runtime = (struct jit_object){0};
   source.joined = modules;
   source.joined_count = spec_runtime_choose(&runtime, variant->emitted.runtime, source.openmp, modules);
   char *message = NULL;
@@ -159,9 +158,21 @@ static void compile(struct variant *variant) {
   variant->code_bytes = object_code(&variant->object);
 }
 
+/* Whether all variants can be linked to modules that were compiled before: what compiling takes and makes is then that of the variants' own
+   functions, for all of them or for none. */
+static bool all_link_runtime(const struct comparison *comparison) {
+  bool all = true;
+  for (int i = 0; i < comparison->variants.count && all; i++) {
+    struct jit_object runtime;
+    all = spec_runtime_open(&comparison->variants.items[i]->options, &runtime);
+    jit_object_free(&runtime);
+  }
+  return all;
+}
+
 bool variant_compile(struct comparison *comparison, struct variant *variant) {
   if (!translate(comparison, variant)) return false;
-  compile(variant);
+  compile(comparison, variant);
   return !variant->failure;
 }
 
@@ -192,12 +203,13 @@ static void *compile_some(void *context) {
     int number = compare_stopped ? comparison->variants.count : queue->next++;
     pthread_mutex_unlock(&queue->mutex);
     if (number >= comparison->variants.count) return NULL;
-    compile(comparison->variants.items[number]);
+    compile(comparison, comparison->variants.items[number]);
   }
 }
 
 bool compile_variants(struct comparison *comparison) {
   int count = comparison->variants.count;
+  comparison->links_runtime = all_link_runtime(comparison);
   for (int i = 0; i < count; i++)
     if (compare_stopped || !translate(comparison, comparison->variants.items[i])) return false;
   struct queue queue = {.comparison = comparison};

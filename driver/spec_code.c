@@ -62,6 +62,9 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   struct emitted emitted;
   struct jit_object runtime;
   options->emission.modules = spec_runtime_open(options, &runtime);
+  if (options->verbose)
+    fprintf(stderr, "the runtime %s\n",
+            options->emission.modules ? "was compiled before" : "is compiled with the program");
   bool done = compile_program(options, &program, &emitted);
   times_enter(options->passes.times, "Clang"); /* waiting for that thread */
   if (has_thread) pthread_join(thread, NULL);

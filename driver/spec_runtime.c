@@ -20,7 +20,7 @@ bool spec_runtime_open(const struct options *options, struct jit_object *runtime
   const bool links = options->kind == BUILD_HERE || options->kind == BUILD_PROGRAM || options->kind == BUILD_SHARED;
   /* A debugger is to find the runtime's source where the program's is; and the modules have reals of one kind. */
   if (!links || options->debug || options->passes.target->double_precision) return false;
-  if (!jit_read_runtime(runtime)) return false;
+  if (!jit_read_runtime(runtime_fingerprint(), runtime)) return false;
   if (is_whole(runtime)) return true;
   jit_object_free(runtime);
   return false;

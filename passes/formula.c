@@ -257,7 +257,6 @@ static const char *place_title(struct formulas *f, const struct value *value) {
   struct axis *order[MAX_AXES];
   int64_t strides[MAX_AXES];
   if (!place) return name;
-  if (place->offset) name = arena_format(f->arena, "(%s + %lld)", name, (long long)place->offset);
   for (int i = 0; i < value->axis_count; i++) {
     const int64_t stride =
         place->strides[i] ? place->strides[i] : INT64_MAX; /* an axis of one element goes outermost */
@@ -266,7 +265,8 @@ static const char *place_title(struct formulas *f, const struct value *value) {
     order[at] = value->axes[i], strides[at] = stride;
   }
   if (!value->axis_count) return name;
-  return arena_format(f->arena, "%s[%s]%s", name, axes_of(f, order, value->axis_count), replaced_by(f, place));
+  const char *part = place->offset ? arena_format(f->arena, " from element %lld on", (long long)place->offset) : "";
+  return arena_format(f->arena, "%s[%s]%s%s", name, axes_of(f, order, value->axis_count), part, replaced_by(f, place));
 }
 
 const char *kernel_formula(struct kernel *kernel) {

@@ -1,5 +1,6 @@
-/* precompile OUTPUT: compiles the modules of the runtime for programs that Lamella links (driver/spec_runtime.c): each to an ELF file, first
-   without OpenMP, then with it, in the order of runtime/modules.def, one after the other. */
+/* precompile OUTPUT: compiles the modules of the runtime for programs that Lamella links (driver/spec_runtime.c). The file begins with two
+   numbers of 64 bits, runtime_fingerprint and how many bytes follow. Then comes each module as an ELF file, first without OpenMP, then with
+   it, in the order of runtime/modules.def. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,22 @@ static bool compile(struct arena *arena, const char *text, bool openmp, FILE *ou
 int main(int count, char **arguments) {
   struct arena *arena = arena_new();
   FILE *output = count == 2 ? fopen(arguments[1], "wb") : NULL;
-  if (!output) return EXIT_FAILURE;
-  bool done = true;
+  if (!output) {
+    if (count == 2)
+      perror(arguments[1]);
+    else
+      fprintf(stderr, "usage: precompile OUTPUT\n");
+    return EXIT_FAILURE;
+  }
+  uint64_t head[2] = {runtime_fingerprint()};
+  bool done = fwrite(head, sizeof head, 1, output) == 1;
   for (int openmp = 0; openmp < 2; openmp++) {
     for (int i = 0; done && i < runtime_module_count(); i++)
       done = compile(arena, emit_runtime_module(arena, target_find("portable"), i), openmp, output);
   }
+  head[1] = (uint64_t)ftell(output) - sizeof head;
+  rewind(output);
+  done = done && fwrite(head, sizeof head, 1, output) == 1;
   done = fclose(output) == 0 && done;
   if (!done) remove(arguments[1]);
   arena_free(arena);

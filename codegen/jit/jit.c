@@ -197,14 +197,17 @@ static void join_objects(const struct jit_source *source, struct jit_object *obj
   object->bytes = bytes, object->size = size;
 }
 
-bool jit_read_runtime(struct jit_object *modules) {
+bool jit_read_runtime(uint64_t fingerprint, struct jit_object *modules) {
   char path[PATH_SIZE];
   FILE *in = find_file(runtime_file, path) ? fopen(path, "rb") : NULL;
   struct stat about;
   *modules = (struct jit_object){0};
   if (!in) return false;
-  const size_t size = fstat(fileno(in), &about) == 0 && S_ISREG(about.st_mode) ? (size_t)about.st_size : 0;
-  modules->bytes = size ? malloc(size) : NULL;
+  uint64_t head[2];
+  const bool is_file = fstat(fileno(in), &about) == 0 && S_ISREG(about.st_mode) && fread(head, sizeof head, 1, in) == 1;
+  const size_t size = is_file ? (size_t)about.st_size - sizeof head : 0;
+  const bool is_own = is_file && head[0] == fingerprint && head[1] == size && size > 0;
+  modules->bytes = is_own ? malloc(size) : NULL;
   if (modules->bytes && fread(modules->bytes, 1, size, in) == size)
     modules->size = size;
   else

@@ -76,8 +76,8 @@ void jit_object_free(struct jit_object *object);
 /* Finds the next ELF file of an object, which still owns the bytes; *at must be 0 at first. False past the last. */
 bool jit_object_next(const struct jit_object *object, size_t *at, struct jit_object *elf);
 /* The modules of the runtime, compiled when Lamella was built: several ELF files in a row, in a file that lies where the shared objects
-   do. False where there is none. */
-bool jit_read_runtime(struct jit_object *modules);
+   do. False where there is none, or one of another runtime than `fingerprint` says (tools/precompile.c). */
+bool jit_read_runtime(uint64_t fingerprint, struct jit_object *modules);
 /* The command, as words, by which Clang's driver would call the system's linker for these arguments ("a.o", "-o", "a",
    "-lm"). The array ends with NULL; the words and the array are to be freed. NULL after a message. */
 char **jit_link_command(const char *const *arguments, int count, char **message);
