@@ -175,7 +175,9 @@ struct comparison {
   struct race races[WORK_COUNT], *race; /* race: the present one */
   int race_count;
   int threads;
-  bool links_runtime; /* variants are linked to the runtime's modules that were compiled before, if they can be */
+  /* the runtime's modules that were compiled before, where all variants can be linked to them: what compiling takes and makes is then that
+     of the variants' own functions, for all of them or for none */
+  struct jit_object runtime;
   double until; /* by seconds_now: after this no round begins, once there are enough for any answer */
   double check_patience; /* the seconds that an oracle may take for a step */
   int loss_steps; /* the loss is asked for after so many steps; 0: after as many as all variants take */

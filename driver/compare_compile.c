@@ -108,9 +108,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  struct jit_object runtime = {0};
-  const bool links = comparison->links_runtime && spec_runtime_open(options, &runtime);
-  jit_object_free(&runtime);
+  const bool links = comparison->runtime.bytes && spec_runtime_suits(options);
   struct emit_options emission = {
       .modules = links, .steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
@@ -137,17 +135,15 @@ static void compile(const struct comparison *comparison, struct variant *variant
                               .openmp = true,
                               .arguments = arguments,
                               .argument_count = 1};
-  struct jit_object runtime;
   struct jit_object modules[RUNTIME_MODULES];
-  if (!comparison->links_runtime || !spec_runtime_open(&variant->options, &runtime)) runtime = (struct jit_object){0};
   source.joined = modules;
-  source.joined_count = spec_runtime_choose(&runtime, variant->emitted.runtime, source.openmp, modules);
+  if (spec_runtime_suits(&variant->options))
+    source.joined_count = spec_runtime_choose(&comparison->runtime, variant->emitted.runtime, source.openmp, modules);
   char *message = NULL;
   double begin = thread_seconds();
   times_enter(variant->options.passes.times, "compile");
   bool compiled = jit_compile(&source, &variant->object, &message);
   times_leave(variant->options.passes.times);
-  jit_object_free(&runtime);
   if (!compiled) {
     fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
     free(message);
@@ -158,16 +154,10 @@ static void compile(const struct comparison *comparison, struct variant *variant
   variant->code_bytes = object_code(&variant->object);
 }
 
-/* Whether all variants can be linked to modules that were compiled before: what compiling takes and makes is then that of the variants' own
-   functions, for all of them or for none. */
-static bool all_link_runtime(const struct comparison *comparison) {
-  bool all = true;
-  for (int i = 0; i < comparison->variants.count && all; i++) {
-    struct jit_object runtime;
-    all = spec_runtime_open(&comparison->variants.items[i]->options, &runtime);
-    jit_object_free(&runtime);
-  }
-  return all;
+static void read_runtime(struct comparison *comparison) {
+  for (int i = 0; i < comparison->variants.count; i++)
+    if (!spec_runtime_suits(&comparison->variants.items[i]->options)) return;
+  spec_runtime_read(&comparison->runtime);
 }
 
 bool variant_compile(struct comparison *comparison, struct variant *variant) {
@@ -209,7 +199,7 @@ static void *compile_some(void *context) {
 
 bool compile_variants(struct comparison *comparison) {
   int count = comparison->variants.count;
-  comparison->links_runtime = all_link_runtime(comparison);
+  read_runtime(comparison);
   for (int i = 0; i < count; i++)
     if (compare_stopped || !translate(comparison, comparison->variants.items[i])) return false;
   struct queue queue = {.comparison = comparison};

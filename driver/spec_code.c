@@ -60,8 +60,8 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   bool has_thread = pthread_create(&thread, NULL, prepare, &early) == 0;
   struct program *program;
   struct emitted emitted;
-  struct jit_object runtime;
-  options->emission.modules = spec_runtime_open(options, &runtime);
+  struct jit_object runtime = {0};
+  options->emission.modules = spec_runtime_suits(options) && spec_runtime_read(&runtime);
   if (options->verbose)
     fprintf(stderr, "the runtime %s\n",
             options->emission.modules ? "was compiled before" : "is compiled with the program");

@@ -28,8 +28,10 @@ void name_code(const struct options *options);
 
 /* --- spec_runtime.c: the runtime's modules, which were compiled when Lamella was built --------------------------------------------- */
 
-/* Reads them. False where there are none, or not for what the options ask for; else they are to be freed. */
-bool spec_runtime_open(const struct options *options, struct jit_object *runtime);
+/* Whether what the options ask for can be linked to them. */
+bool spec_runtime_suits(const struct options *options);
+/* Reads them; false where there are none. They are to be freed. */
+bool spec_runtime_read(struct jit_object *runtime);
 enum { RUNTIME_MODULES = 64 }; /* the most that there can be */
 /* Finds the objects of the chosen modules, which `runtime` still owns, for a program that was emitted without them. Returns how many
    there are: none where nothing was read. */

@@ -15,11 +15,13 @@ static bool is_whole(const struct jit_object *file) {
   return count == 2 * runtime_module_count();
 }
 
-bool spec_runtime_open(const struct options *options, struct jit_object *runtime) {
-  *runtime = (struct jit_object){0};
+bool spec_runtime_suits(const struct options *options) {
   const bool links = options->kind == BUILD_HERE || options->kind == BUILD_PROGRAM || options->kind == BUILD_SHARED;
   /* A debugger is to find the runtime's source where the program's is; and the modules have reals of one kind. */
-  if (!links || options->debug || options->passes.target->double_precision) return false;
+  return links && !options->debug && !options->passes.target->double_precision;
+}
+
+bool spec_runtime_read(struct jit_object *runtime) {
   if (!jit_read_runtime(runtime_fingerprint(), runtime)) return false;
   if (is_whole(runtime)) return true;
   jit_object_free(runtime);

@@ -289,14 +289,16 @@ bool expression_range(const struct expression *x, int64_t *low, int64_t *high) {
   return x->type == TYPE_INDEX && sum_add(&sum, x, 1) && sum_range(&sum, low, high);
 }
 
+/* What all values of the variable are known to be multiples of. */
+static int64_t multiple_of(const struct variable *variable) { return variable->multiple ? variable->multiple : 1; }
+
 /* What the divisor and all values of the index have in common as a factor. */
 static int64_t common_factor(const struct expression *index, int64_t divisor) {
   struct sum sum = {0};
   if (!sum_add(&sum, index, 1)) return 1;
   for (int i = -1; i < sum.count; i++) {
     const struct expression *term = i < 0 ? NULL : sum.terms[i];
-    const int64_t multiple =
-        term && term->kind == EXPRESSION_VARIABLE && term->variable->multiple ? term->variable->multiple : 1;
+    const int64_t multiple = term && term->kind == EXPRESSION_VARIABLE ? multiple_of(term->variable) : 1;
     int64_t factor = i < 0 ? sum.constant : sum.factors[i] * multiple;
     for (factor = factor < 0 ? -factor : factor; factor;) {
       const int64_t rest = divisor % factor;
@@ -309,7 +311,7 @@ static int64_t common_factor(const struct expression *index, int64_t divisor) {
 /* The range of an expression that is not a sum. */
 static bool term_range(const struct expression *x, int64_t *low, int64_t *high) {
   if (x->kind == EXPRESSION_VARIABLE) {
-    const int64_t multiple = x->variable->multiple ? x->variable->multiple : 1;
+    const int64_t multiple = multiple_of(x->variable);
     *low = 0, *high = (x->variable->bound - 1) / multiple * multiple;
     return x->variable->bound > 0;
   }

@@ -64,8 +64,7 @@ struct contraction {
   bool by_columns; /* few rows are multiplied as contract_columns.c says */
   enum packing packing;
   struct buffer *packed;
-  bool
-      widened; /* a packed b is narrow, and each task makes its panels reals first, since it multiplies many tiles by them */
+  bool widened; /* a packed b is narrow, and tasks make reals of its panels first, since many tiles go by them */
   struct bitmap *bitmap; /* of b, which is pruned; NULL: it is read where it lies. See contract_bitmap.c */
   int64_t k_piece;
   int64_t panels, tiles, tail_columns, tail_rows; /* when the extents are constants */

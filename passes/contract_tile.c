@@ -129,6 +129,17 @@ static void do_tile(struct kernel *k, const struct contraction *x, const struct 
   if (work & END) contract_end(k, x, &own, row, rows, linear_scale(k->arena, panel, x->width), columns);
 }
 
+/* How many of the first `panels` panels the n block number `block` has. */
+static const struct expression *panels_of_block(struct arena *arena, const struct contraction *x, struct linear block,
+                                                int64_t panels) {
+  const struct expression *count = expression_index(arena, x->blocks_n == 1 ? panels : x->block_panels);
+  if (x->blocks_n == 1 || x->blocks_n * x->block_panels == panels) return count;
+  const struct linear first = linear_scale(arena, block, x->block_panels);
+  const struct expression *left =
+      expression_apply(arena, OP_sub, expression_index(arena, panels), linear_expression(arena, first), NULL);
+  return expression_apply(arena, OP_min, left, count, NULL);
+}
+
 /* All panels of the n block number `block`, for the rows of one tile. */
 static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                            struct linear row, int rows, struct linear block) {
@@ -150,13 +161,8 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
   }
   int64_t whole = x->panels - (x->tail_columns ? 1 : 0);
   if (whole > 0) {
-    int64_t bound = x->blocks_n == 1 ? whole : x->block_panels;
-    const struct expression *count = expression_index(arena, bound);
-    if (x->blocks_n > 1 && x->blocks_n * x->block_panels != whole) {
-      const struct expression *left =
-          expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
-      count = expression_apply(arena, OP_min, left, count, NULL);
-    }
+    const int64_t bound = x->blocks_n == 1 ? whole : x->block_panels;
+    const struct expression *count = panels_of_block(arena, x, block, whole);
     struct linear number = linear_constant(0);
     if (bound > 1 || count->kind != EXPRESSION_NUMBER) number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
     struct linear panel = linear_add(arena, first, number);
@@ -242,22 +248,12 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   }
 }
 
-/* How many panels the n block number `block` has. */
-static const struct expression *panels_of_block(struct arena *arena, const struct contraction *x, struct linear block) {
-  const struct expression *count = expression_index(arena, x->block_panels);
-  if (x->panels % x->block_panels == 0) return count;
-  const struct linear first = linear_scale(arena, block, x->block_panels);
-  const struct expression *left =
-      expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
-  return expression_apply(arena, OP_min, left, count, NULL);
-}
-
 /* Copies the panels of the block from packed memory, where they are narrow, to `to` as reals: as many rows as the piece of k has. */
 static void widen_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                          struct linear block) {
   struct arena *arena = k->arena;
   const int before = k->depth, lanes = x->s->target->lanes;
-  const struct expression *count = panels_of_block(arena, x, block);
+  const struct expression *count = panels_of_block(arena, x, block, x->panels);
   struct linear panel = linear_constant(0);
   if (x->block_panels > 1) panel = kernel_loop(k, LOOP_SERIAL, "panel", count, x->block_panels, 1);
   const struct expression *elements =
@@ -305,7 +301,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       packed->storage = x->b_storage;
       if (x->offset) at.excess = kernel_array(k, "excess", contract_type(x), MEMORY_STACK, x->block_panels * x->width);
       pack_panels(k, x, &at, packed, at.excess, linear_scale(arena, block_n, x->block_panels),
-                  panels_of_block(arena, x, block_n), x->block_panels, k_first, depth, bound);
+                  panels_of_block(arena, x, block_n, x->panels), x->block_panels, k_first, depth, bound);
       at.b = packed;
       at.b_at = linear_constant(0);
       at.b_step = x->width * x->group;

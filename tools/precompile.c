@@ -22,7 +22,7 @@ static bool compile(struct arena *arena, const char *text, bool openmp, FILE *ou
     fprintf(stderr, "precompile: %s\n", message);
     return false;
   }
-  const size_t room = (object.size + 15) / 16 * 16;
+  const size_t room = jit_object_room(object.size);
   char *bytes = arena_new_array(arena, char, room);
   memcpy(bytes, object.bytes, object.size);
   jit_object_free(&object);
@@ -41,10 +41,9 @@ int main(int count, char **arguments) {
   }
   uint64_t head[2] = {runtime_fingerprint()};
   bool done = fwrite(head, sizeof head, 1, output) == 1;
-  for (int openmp = 0; openmp < 2; openmp++) {
+  for (int openmp = 0; openmp < 2; openmp++)
     for (int i = 0; done && i < runtime_module_count(); i++)
       done = compile(arena, emit_runtime_module(arena, target_find("portable"), i), openmp, output);
-  }
   head[1] = (uint64_t)ftell(output) - sizeof head;
   rewind(output);
   done = done && fwrite(head, sizeof head, 1, output) == 1;

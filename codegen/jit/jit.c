@@ -179,19 +179,17 @@ static struct hash source_key(const struct clang_part *clang, const struct jit_s
   return key;
 }
 
-static size_t object_room(size_t size) { return (size + 15) / 16 * 16; }
-
 /* Adds the joined objects behind what was compiled. */
 static void join_objects(const struct jit_source *source, struct jit_object *object) {
-  size_t size = object_room(object->size);
-  for (int i = 0; i < source->joined_count; i++) size += object_room(source->joined[i].size);
+  size_t size = jit_object_room(object->size);
+  for (int i = 0; i < source->joined_count; i++) size += jit_object_room(source->joined[i].size);
   char *bytes = calloc(size + 1, 1);
   if (!bytes) abort();
   memcpy(bytes, object->bytes, object->size);
-  size_t at = object_room(object->size);
+  size_t at = jit_object_room(object->size);
   for (int i = 0; i < source->joined_count; i++) {
     memcpy(bytes + at, source->joined[i].bytes, source->joined[i].size);
-    at += object_room(source->joined[i].size);
+    at += jit_object_room(source->joined[i].size);
   }
   free(object->bytes);
   object->bytes = bytes, object->size = size;

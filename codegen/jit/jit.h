@@ -73,6 +73,8 @@ void jit_prepare(const struct jit_source *source);
    for the text itself. Warnings are no errors; after a failure the message is what the compiler printed. */
 bool jit_compile(const struct jit_source *source, struct jit_object *object, char **message);
 void jit_object_free(struct jit_object *object);
+/* The bytes that an ELF file of this size takes in a row of several. */
+size_t jit_object_room(size_t size);
 /* Finds the next ELF file of an object, which still owns the bytes; *at must be 0 at first. False past the last. */
 bool jit_object_next(const struct jit_object *object, size_t *at, struct jit_object *elf);
 /* The modules of the runtime, compiled when Lamella was built: several ELF files in a row, in a file that lies where the shared objects
