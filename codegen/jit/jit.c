@@ -101,7 +101,7 @@ static void part_load(struct part *part) {
 static struct part clang_part = {
     .file = "liblamella-clang.so", .symbol = "lamella_clang_part", .room = 448 << 20, .once = PTHREAD_ONCE_INIT};
 static struct part load_part = {
-    .file = "liblamella-load.so", .symbol = "lamella_load_part", .room = 192 << 20, .once = PTHREAD_ONCE_INIT};
+    .file = "liblamella-load.so", .symbol = "lamella_load_part", .room = 64 << 20, .once = PTHREAD_ONCE_INIT};
 static void load_clang(void) { part_load(&clang_part); }
 static void load_load(void) { part_load(&load_part); }
 
