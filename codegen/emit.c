@@ -33,7 +33,8 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
   return list;
 }
 
-/* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
+/* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. (Local tables are called
+   otherwise than kernels, see table_name.) */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {
       "a",           "p",          "o",       "g",         "e",          "c",     "r",       "d",
@@ -43,12 +44,7 @@ static bool is_reserved(const struct emitter *emitter, const char *name) {
       "main",        "bench",      "kernels", "workloads", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
-  if (emitter->printer->dialect->is_library_name(name)) return true;
-  size_t end = strlen(name);
-  bool table =
-      end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
-                  (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
-  return table;
+  return emitter->printer->dialect->is_library_name(name);
 }
 
 /* Whether the name begins as those of the program, the runtime or a library do: then no suffix makes it free. */
@@ -64,25 +60,25 @@ static bool has_reserved_beginning(const struct emitter *emitter, const char *na
 static void rename_functions(struct emitter *emitter) {
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
-  struct table names = {0}; /* int *, by name: how many functions have it */
+  struct table *names = &emitter->function_names;
   for (int i = 0; i < module->functions.count; i++) {
     const char *name = module->functions.items[i]->name;
-    int *count = table_find(&names, name);
-    if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
+    int *count = table_find(names, name);
+    if (!count) table_set(arena, names, name, count = arena_new_struct(arena, int));
     ++*count;
   }
   for (int i = 0; i < module->functions.count; i++) {
     struct function *function = module->functions.items[i];
-    --*(int *)table_find(&names, function->name);
+    --*(int *)table_find(names, function->name);
     const char *base = c_identifier(emitter->printer, function->name);
     if (has_reserved_beginning(emitter, base)) base = arena_format(arena, "kernel_%s", base);
     const char *name = base;
     int *count;
-    for (int number = 2; count = table_find(&names, name), is_reserved(emitter, name) || (count && *count); number++)
+    for (int number = 2; count = table_find(names, name), is_reserved(emitter, name) || (count && *count); number++)
       name =
           number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
     function->name = name;
-    if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
+    if (!count) table_set(arena, names, name, count = arena_new_struct(arena, int));
     ++*count;
   }
 }

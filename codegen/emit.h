@@ -86,6 +86,7 @@ struct emitter {
   ARRAY(struct quantized) quantized; /* in the order of their launches, which are the first ones of derive */
   ARRAY(struct kernel_text) kernels;
   struct pointer_table kernel_numbers; /* by function: its index in `kernels` */
+  struct table function_names; /* int *, by name: how many functions have it */
   struct table kernel_names; /* by a task's text without its name: the name of the first kernel with that text */
   struct c_printer *printer; /* prints all kernels, and records what these and their calls need */
 };
@@ -140,7 +141,7 @@ bool emit_is_unread(const struct emitter *emitter, const struct state *parameter
 int emit_quantizing_launches(const struct emitter *emitter);
 
 /* --- emit_arguments.c */
-const struct routine *emit_routine_find(const struct emitter *emitter, const char *name); /* or NULL */
+const struct routine *emit_routine_find(const struct emitter *emitter, int number); /* the program's graph's; or NULL */
 /* The parameters of a routine's function after the model: whether it takes the step of training and the seed of random
    draws, and its run-time sizes. */
 struct routine_parameters {
@@ -160,6 +161,7 @@ bool emit_derives(const struct emitter *emitter);
 bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine);
 bool emit_changes_parameters(const struct routine *routine);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
+const struct buffer *emit_run_input(const struct routine *routine, enum run_input which); /* or NULL */
 const struct buffer *emit_output(const struct routine *routine, const char *name);
 /* Whether the routine is a part of training, whose caller tells the step. */
 bool emit_is_training(const struct routine *routine);

@@ -15,9 +15,9 @@ const char *emit_size_name(const struct emitter *emitter, const struct routine *
   return arena_format(emitter->arena, "size_%d", number);
 }
 
-const struct routine *emit_routine_find(const struct emitter *emitter, const char *name) {
+const struct routine *emit_routine_find(const struct emitter *emitter, int number) {
   for (int i = 0; i < emitter->module->routines.count; i++)
-    if (!strcmp(emitter->module->routines.items[i]->name, name)) return emitter->module->routines.items[i];
+    if (emitter->module->routines.items[i]->number == number) return emitter->module->routines.items[i];
   return NULL;
 }
 
@@ -31,20 +31,26 @@ const struct buffer *emit_input(const struct routine *routine, const char *name)
   return find_port(routine->inputs.items, routine->inputs.count, name);
 }
 
+const struct buffer *emit_run_input(const struct routine *routine, enum run_input which) {
+  for (int i = 0; i < routine->inputs.count; i++)
+    if (routine->inputs.items[i]->run_input == which) return routine->inputs.items[i];
+  return NULL;
+}
+
 const struct buffer *emit_output(const struct routine *routine, const char *name) {
   return find_port(routine->outputs.items, routine->outputs.count, name);
 }
 
 bool emit_is_training(const struct routine *routine) {
-  return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
+  return routine->number == ROUTINE_train || routine->number == ROUTINE_accumulate;
 }
 
 /* Whether the caller says which step, or batch, it is. */
 static bool takes_step(const struct routine *routine) {
-  return emit_is_training(routine) || !strcmp(routine->name, "calibrate") || !strcmp(routine->name, "prune");
+  return emit_is_training(routine) || routine->number == ROUTINE_calibrate || routine->number == ROUTINE_prune;
 }
 
-bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, "derive") != NULL; }
+bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, ROUTINE_derive) != NULL; }
 
 /* Whether a launch takes a state of the role, to read or to write it. */
 static bool takes_state(const struct routine *routine, enum role role, bool written) {
@@ -61,7 +67,7 @@ static bool takes_state(const struct routine *routine, enum role role, bool writ
 }
 
 bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine) {
-  if (!emit_derives(emitter) || !strcmp(routine->name, "derive")) return false;
+  if (!emit_derives(emitter) || routine->number == ROUTINE_derive) return false;
   const bool quantized = !emitter->options.weights && takes_state(routine, ROLE_QUANTIZED, false);
   return quantized || takes_state(routine, ROLE_DERIVED, false);
 }
@@ -109,16 +115,17 @@ const char *emit_signature(const struct emitter *emitter, const struct routine *
 
 const char *emit_summary(const struct emitter *emitter, const struct routine *routine) {
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
-  const struct prediction *prediction = program_prediction(emitter->program, routine->name);
+  const struct prediction *prediction = program_prediction(emitter->program, routine->number);
   const char *summary = prediction ? arena_format(emitter->arena, "The model's outputs for a batch of %lld.",
                                                   (long long)prediction->batch)
-                                   : routine_find(routine->name)->summary;
-  if (!strcmp(routine->name, "prune"))
+                                   : routine_facts[routine->number].summary;
+  if (routine->number == ROUTINE_prune)
     summary =
         arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.", summary);
   else if (parameters.step)
-    summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
-                           emit_input(routine, "steps") ? ", and the input `steps` is how many there will be" : "");
+    summary =
+        arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
+                     emit_run_input(routine, RUN_STEPS) ? ", and the input `steps` is how many there will be" : "");
   for (int i = 0; i < parameters.sizes; i++) {
     const bool window = routine->graph->sizes.items[i]->role == SIZE_WINDOW;
     summary = arena_format(emitter->arena, "%s `%s`: %s.", summary, parameters.size_names[i],
@@ -146,7 +153,7 @@ static void refuse(const struct emitter *emitter, struct text *text, const char 
 static int64_t limit_of_ids(const struct routine *routine, const struct buffer *input) {
   int64_t range = emit_range(routine, input);
   for (int i = 0; !range && routine->graph && i < routine->graph->sizes.count; i++)
-    if (routine->graph->sizes.items[i]->role == SIZE_PAST && !strcmp(input->label, "position"))
+    if (routine->graph->sizes.items[i]->role == SIZE_PAST && input->run_input == RUN_POSITION)
       range = routine->graph->sizes.items[i]->bound;
   return range;
 }
@@ -209,10 +216,9 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
-  if (takes_step(routine) &&
-      strcmp(routine->name, "prune") != 0) /* weight files hold numbers of steps up to this one */
+  if (takes_step(routine) && routine->number != ROUTINE_prune) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
-  if (!strcmp(routine->name, "prune"))
+  if (routine->number == ROUTINE_prune)
     refuse(emitter, text, "step < 0 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 0", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];

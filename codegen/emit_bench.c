@@ -237,7 +237,7 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
     if (runs[i])
       list =
           arena_format(emitter->arena, "%s%s{%d, %.0f, %.0f}", list, list[0] ? ", " : "", i, operations[i], bytes[i]);
-  text_line(text, "static const struct lam_work %s_work[] = {%s};", name, list);
+  text_line(text, "static const struct lam_work run_%s_work[] = {%s};", name, list);
   arena_free(scratch);
 }
 
@@ -254,7 +254,7 @@ static const struct workload {
 static int64_t window_of(const struct routine *routine) {
   for (int i = 0; i < routine->inputs.count; i++) {
     const struct buffer *buffer = routine->inputs.items[i];
-    if (buffer->axis_count == 2 && buffer->label && !strcmp(buffer->label, "position")) return buffer->axes[1]->extent;
+    if (buffer->run_input == RUN_POSITION && buffer->axis_count == 2) return buffer->axes[1]->extent;
   }
   return 1;
 }
@@ -264,8 +264,9 @@ static const char *workload_row(struct emitter *emitter, struct text *text, cons
                                 const struct routine *routine, const char *name, const char *number,
                                 const int64_t *sizes) {
   emit_work(emitter, text, kernels, routine, name, sizes);
-  return arena_format(emitter->arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},",
-                      name, number, (long long)sizes[0], (long long)sizes[1], name, name);
+  return arena_format(emitter->arena,
+                      "{\"%s\", %s, {%lld, %lld}, run_%s_work, sizeof run_%s_work / sizeof(struct lam_work)},", name,
+                      number, (long long)sizes[0], (long long)sizes[1], name, name);
 }
 
 void emit_bench(struct emitter *emitter, struct text *text) {
@@ -288,7 +289,7 @@ void emit_bench(struct emitter *emitter, struct text *text) {
     const char *name = workload->name ? workload->name : facts->name;
     for (int j = 0; j < emitter->module->routines.count; j++) {
       const struct routine *routine = emitter->module->routines.items[j];
-      if (strcmp(routine->name, facts->name) != 0) continue;
+      if (routine->number != (int)workload->routine) continue;
       int64_t sizes[2] = {0, 0};
       if (workload->routine == ROUTINE_step) {
         sizes[0] = workload->window ? window_of(routine) : 1;
@@ -300,7 +301,8 @@ void emit_bench(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < program->predictions.count; i++) {
     const char *name = program->predictions.items[i].graph->name, *number = arena_format(arena, "LAM_ROUTINES + %d", i);
     array_push(arena, &rows,
-               workload_row(emitter, text, &kernels, emit_routine_find(emitter, name), name, number, (int64_t[2]){0}));
+               workload_row(emitter, text, &kernels, emit_routine_find(emitter, ROUTINE_COUNT + i), name, number,
+                            (int64_t[2]){0}));
   }
   text_open(text, "static const struct lam_workload workloads[] =");
   for (int i = 0; i < rows.count; i++) text_line(text, "%s", rows.items[i]);

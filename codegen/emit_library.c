@@ -269,7 +269,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     }
   }
   if (emit_runtime_has(emitter, "parts")) text_line(text, "library->model.join_parts = lam_join_parts;");
-  if (emit_routine_find(emitter, "prune")) {
+  if (emit_routine_find(emitter, ROUTINE_prune)) {
     text_line(text, "library->model.pruned = &m->pruned;");
     text_line(text, "library->model.note_pruned = lam_note_pruned;");
   }
@@ -310,7 +310,7 @@ static void emit_helpers(struct emitter *emitter, struct text *text) {
 /* --- Functions ---------------------------------------------------------------------------------------------------------- */
 
 static bool trains_from_files(struct emitter *emitter) {
-  return has_files(emitter) && emit_routine_find(emitter, "train");
+  return has_files(emitter) && emit_routine_find(emitter, ROUTINE_train);
 }
 
 static bool has_text(struct emitter *emitter) { return tokenizer_of(emitter->program) != TOKENIZER_NONE; }
@@ -327,7 +327,7 @@ static bool always(struct emitter *emitter) { return emitter != NULL; }
 
 /* The logits that step computes: [batch, places, ids], where the last two may stand in either order; or NULL. */
 static const struct buffer *sampled_logits(struct emitter *emitter) {
-  const struct routine *step = program_generates(emitter->program) ? emit_routine_find(emitter, "step") : NULL;
+  const struct routine *step = program_generates(emitter->program) ? emit_routine_find(emitter, ROUTINE_step) : NULL;
   const struct buffer *from = step ? emit_output(step, emitter->program->generation->from) : NULL;
   return from && from->axis_count == 3 ? from : NULL;
 }
@@ -336,21 +336,21 @@ static bool samples(struct emitter *emitter) { return sampled_logits(emitter) !=
 
 /* The member of struct NAME that holds the input `steps` of train, or NULL. */
 static const char *steps_member(struct emitter *emitter) {
-  const struct routine *train = emit_routine_find(emitter, "train");
-  const struct buffer *steps = train ? emit_input(train, "steps") : NULL;
+  const struct routine *train = emit_routine_find(emitter, ROUTINE_train);
+  const struct buffer *steps = train ? emit_run_input(train, RUN_STEPS) : NULL;
   return steps ? arena_format(emitter->arena, "m->train.%s", emit_place(emitter, steps)->field->name) : NULL;
 }
 
 /* What the routines have done is of no account any more. */
 static void forget_steps(struct emitter *emitter, struct text *text) {
-  if (emit_routine_find(emitter, "train")) print_code(emitter, text, "m->trained = 0;\n");
-  if (emit_routine_find(emitter, "accumulate")) print_code(emitter, text, "m->accumulated = 0;\n");
-  if (emit_routine_find(emitter, "step")) print_code(emitter, text, "m->stepped = 0;\n");
+  if (emit_routine_find(emitter, ROUTINE_train)) print_code(emitter, text, "m->trained = 0;\n");
+  if (emit_routine_find(emitter, ROUTINE_accumulate)) print_code(emitter, text, "m->accumulated = 0;\n");
+  if (emit_routine_find(emitter, ROUTINE_step)) print_code(emitter, text, "m->stepped = 0;\n");
 }
 
 /* Accumulators are in no file. */
 static void restart_accumulators(struct emitter *emitter, struct text *text) {
-  if (emit_routine_find(emitter, "accumulate"))
+  if (emit_routine_find(emitter, ROUTINE_accumulate))
     print_code(emitter, text, "lam_restart(m->library, LAM_ACCUMULATOR, m->accumulated > 0);\n");
 }
 
@@ -361,7 +361,7 @@ static void emit_loaded(struct emitter *emitter, struct text *text) {
                "others.");
   text_open(text, "static int %s_loaded(struct %s *m, int status)", emitter->name, emitter->name);
   print_code(emitter, text, "if (status != LAM_OK) return NAME_told(m, status);\n");
-  if (emit_routine_find(emitter, "train"))
+  if (emit_routine_find(emitter, ROUTINE_train))
     print_code(emitter, text, "lam_restart(m->library, LAM_OPTIMIZER, m->trained > 0);\n");
   restart_accumulators(emitter, text);
   forget_steps(emitter, text);
@@ -402,7 +402,7 @@ static void save_body(struct emitter *emitter, struct text *text) {
   const struct train_settings *training = emitter->program->training;
   const int64_t batches = training && training->accumulate > 0 ? training->accumulate : 1;
   const char *steps = steps_member(emitter);
-  if (emit_routine_find(emitter, "train")) {
+  if (emit_routine_find(emitter, ROUTINE_train)) {
     print_code(emitter, text,
                "struct lam_model *model = m->library;\n"
                "model->run.step = m->trained;\n");

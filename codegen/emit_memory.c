@@ -137,8 +137,9 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_blank(text);
   if (has_changing_parameters(emitter)) {
     text_open(text, "void %s_changed(struct %s *m)", name, name);
-    const bool prunes = emit_routine_find(emitter, "prune") != NULL;
-    if (prunes) text_line(text, "m->pruned = %s;", emit_routine_find(emitter, "train") ? "-(m->trained + 1)" : "0");
+    const bool prunes = emit_routine_find(emitter, ROUTINE_prune) != NULL;
+    if (prunes)
+      text_line(text, "m->pruned = %s;", emit_routine_find(emitter, ROUTINE_train) ? "-(m->trained + 1)" : "0");
     if (emit_derives(emitter) || !prunes) text_line(text, "%s;", emit_derives(emitter) ? "m->version++" : "(void)m");
     text_close(text);
     text_blank(text);

@@ -20,8 +20,8 @@ static bool is_read(const struct emitter *emitter, const struct buffer *buffer) 
 }
 
 void emit_find_quantized(struct emitter *emitter) {
-  const struct routine *derive = emit_routine_find(emitter, "derive");
-  const bool trains = emit_routine_find(emitter, "train") || emit_routine_find(emitter, "accumulate");
+  const struct routine *derive = emit_routine_find(emitter, ROUTINE_derive);
+  const bool trains = emit_routine_find(emitter, ROUTINE_train) || emit_routine_find(emitter, ROUTINE_accumulate);
   for (int i = 0, end; derive && i < derive->launches.count && derive->launches.items[i]->quantizes; i = end) {
     const struct buffer *buffer = derive->launches.items[i]->quantizes;
     for (end = i + 1; end < derive->launches.count && derive->launches.items[end]->quantizes == buffer;) end++;

@@ -93,7 +93,7 @@ static struct c_argument argument_of(struct body *body, const struct launch *lau
 static const char *table_name(struct body *body, const char *base) {
   const char *name = base;
   for (int i = 2;; i++) {
-    bool taken = false;
+    bool taken = table_find(&body->emitter->function_names, name) != NULL;
     for (int j = 0; j < body->names.count; j++) taken = taken || !strcmp(body->names.items[j], name);
     if (!taken) break;
     name = arena_format(body->emitter->arena, "%s_%d", base, i);
@@ -336,7 +336,7 @@ enum { LONG_ROUTINE = 40, SHORT_PHASE = 3 };
 
 static int find_phases(const struct emitter *emitter, const struct routine *routine, struct phase phases[3]) {
   int count = routine->launches.count, loss = 0, update = 0;
-  const int steps = strcmp(routine->name, "derive") ? 0 : emit_quantizing_launches(emitter);
+  const int steps = routine->number != ROUTINE_derive ? 0 : emit_quantizing_launches(emitter);
   if (steps) {
     phases[0] = (struct phase){"quantize", NULL, 0, steps};
     phases[1] = (struct phase){NULL, NULL, steps, count - steps};
@@ -461,11 +461,10 @@ static const char *rows_of_step(struct emitter *emitter, const struct routine *r
 
 /* Weights are pruned before the steps of training that the pipeline names, and before they are used. */
 static void emit_prune_call(const struct emitter *emitter, struct text *text, const struct routine *routine) {
-  static const char *const others[] = {"prune", "derive", "synthesize"};
   const struct program *program = emitter->program;
-  if (!emit_routine_find(emitter, "prune")) return;
-  for (int i = 0; i < 3; i++)
-    if (!strcmp(routine->name, others[i])) return;
+  const int number = routine->number;
+  if (!emit_routine_find(emitter, ROUTINE_prune)) return;
+  if (number == ROUTINE_prune || number == ROUTINE_derive || number == ROUTINE_synthesize) return;
   if (!emit_is_training(routine)) {
     text_line(text, "if (m->pruned <= 0) %s_prune(m, -m->pruned);", emitter->name);
     return;
@@ -488,7 +487,7 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   const char *name = arena_format(emitter->arena, "%s_%s", emitter->name, routine->name);
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
   int count = find_phases(emitter, routine, phases);
-  if (count && phases[0].name && !strcmp(phases[0].name, "quantize")) {
+  if (phases[0].count && routine->launches.items[phases[0].first]->quantizes) {
     emit_derive(emitter, text, routine, phases);
     return;
   }
@@ -515,24 +514,24 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     if (activations) emit_place_activations(text, activations);
   }
   if (!routine->launches.count && !parameters.sizes && !parameters.step) text_line(text, "(void)m;");
-  const struct buffer *step = emit_input(routine, "step");
+  const struct buffer *step = emit_run_input(routine, RUN_STEP);
   const char *port =
       step ? arena_format(emitter->arena, "m->%s.%s", routine->name, emit_place(emitter, step)->field->name) : "";
   const char *real = c_type(emitter->printer, TYPE_REAL);
   if (parameters.step && step) text_line(text, "%s = (%s)step;", port, real);
-  if (!strcmp(routine->name, "train"))
+  if (routine->number == ROUTINE_train)
     text_line(text, "m->trained = step;");
-  else if (!strcmp(routine->name, "accumulate"))
+  else if (routine->number == ROUTINE_accumulate)
     text_line(text, "m->accumulated = step;");
-  else if (!strcmp(routine->name, "prune"))
+  else if (routine->number == ROUTINE_prune)
     text_line(text, "m->pruned = step + 1;");
   else if (parameters.step && !step && !whole.step)
     text_line(text, "(void)step;");
   if (whole.step && !parameters.step)
     text_line(text, "const int64_t step = %s;", step ? arena_format(emitter->arena, "(int64_t)%s", port) : "0");
   if (emit_derives(emitter) && emit_changes_parameters(routine)) text_line(text, "m->version++;");
-  if (!strcmp(routine->name, "derive")) text_line(text, "m->derived_version = m->version;");
-  if (!strcmp(routine->name, "step")) text_line(text, "m->stepped = %s;", rows_of_step(emitter, routine));
+  if (routine->number == ROUTINE_derive) text_line(text, "m->derived_version = m->version;");
+  if (routine->number == ROUTINE_step) text_line(text, "m->stepped = %s;", rows_of_step(emitter, routine));
   for (int i = 0; i < count; i++) {
     if (phases[i].name)
       text_line(text, "%s_%s(%s);", name, phases[i].name, phase_call(&bodies[i], false));

@@ -275,7 +275,7 @@ struct extent {
 /* The batch of a prediction for another size is that routine's own, and leaves NAME_BATCH to the spec's. */
 static void note_axes(struct emitter *emitter, struct table *extents, const struct owner *owner,
                       struct axis *const *axes, int count) {
-  const bool own_batch = owner->routine && program_prediction(emitter->program, owner->routine->name);
+  const bool own_batch = owner->routine && program_prediction(emitter->program, owner->routine->number);
   for (int i = 0; i < count; i++) {
     if (own_batch && is_batch(axes[i])) continue;
     struct extent *known = table_find(extents, axes[i]->name);
@@ -404,11 +404,11 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     if (owner->kind != OWNER_ACTIVATIONS) text_line(text, "struct %s %s;", owner->tag, owner->member);
   }
   text_line(text, "void *activations; /* what a routine needs on the way; each begins anew */");
-  if (emit_routine_find(emitter, "train"))
+  if (emit_routine_find(emitter, ROUTINE_train))
     text_line(text, "int64_t trained; /* the step that %s_train did last */", emitter->name);
-  if (emit_routine_find(emitter, "accumulate"))
+  if (emit_routine_find(emitter, ROUTINE_accumulate))
     text_line(text, "int64_t accumulated; /* the step that %s_accumulate added to last */", emitter->name);
-  if (emit_routine_find(emitter, "step"))
+  if (emit_routine_find(emitter, ROUTINE_step))
     text_line(text, "int64_t stepped; /* how many rows %s_step computed last */", emitter->name);
   if (emit_derives(emitter)) {
     text_line(text, "int64_t version; /* advances when parameters change */");
@@ -416,7 +416,7 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     if (emitter->quantized.count)
       text_line(text, "int64_t quantized_version; /* of those that the steps were made of */");
   }
-  if (emit_routine_find(emitter, "prune"))
+  if (emit_routine_find(emitter, ROUTINE_prune))
     text_line(text, "int64_t pruned; /* 1 + the step that %s_prune saw last; else 0 or less */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);

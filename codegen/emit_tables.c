@@ -94,7 +94,7 @@ bool program_reads_source(const struct program *program) {
   bool more = program->prepare != NULL;
   for (int i = 0; i < program->step->values.count; i++) {
     const struct value *value = program->step->values.items[i];
-    more |= value->op == OP_input && value->axis_count > 1 && strcmp(value->name, "position") != 0 &&
+    more |= value->op == OP_input && value->axis_count > 1 && value->run_input != RUN_POSITION &&
             strcmp(value->name, program->generation->feed) != 0;
   }
   return more;
@@ -142,7 +142,7 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   for (int i = 0; i < program->predictions.count; i++) {
     const char *name = program->predictions.items[i].graph->name;
     text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s%s}},", c_string(emitter->arena, name), name,
-              reads_derived(emitter, emit_routine_find(emitter, name)));
+              reads_derived(emitter, emit_routine_find(emitter, ROUTINE_COUNT + i)));
   }
   text->indentation--;
   text_line(text, "};");
@@ -187,8 +187,8 @@ static void emit_program(struct emitter *emitter, struct text *text) {
     text_open(text, ".routines =");
     for (int i = 0; i < module->routines.count; i++) {
       const struct routine *routine = module->routines.items[i];
-      if (program_prediction(program, routine->name)) continue;
-      text_line(text, "[%s] = {.exists = 1, .run = run_%s%s},", routine_find(routine->name)->constant, routine->name,
+      if (program_prediction(program, routine->number)) continue;
+      text_line(text, "[%s] = {.exists = 1, .run = run_%s%s},", routine_facts[routine->number].constant, routine->name,
                 reads_derived(emitter, routine));
     }
     text->indentation--;

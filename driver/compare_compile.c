@@ -15,7 +15,7 @@ static bool is_weight(const struct state *state) {
 
 static bool is_raced(const struct comparison *comparison, const struct routine *routine) {
   for (int i = 0; i < comparison->race_count; i++)
-    if (!strcmp(routine->name, routine_facts[work_facts[comparison->races[i].work].routine].name)) return true;
+    if (routine->number == (int)work_facts[comparison->races[i].work].routine) return true;
   return false;
 }
 
@@ -42,10 +42,10 @@ static void read_weights(struct comparison *comparison, struct variant *variant,
 
 /* Reads from the static plan what a step keeps in memory. */
 static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
-  const char *name = routine_facts[work_facts[comparison->races[0].work].routine].name;
+  const int number = work_facts[comparison->races[0].work].routine;
   for (int r = 0; r < module->routines.count; r++) {
     const struct routine *routine = module->routines.items[r];
-    if (strcmp(routine->name, name) != 0) continue;
+    if (routine->number != number) continue;
     variant->launches = routine->launches.count;
     variant->activation_bytes = routine->activation_bytes;
     for (int i = 0; i < routine->launches.count; i++) {

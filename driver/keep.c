@@ -84,7 +84,7 @@ static void keep(struct program *program, routine_set kept) {
   for (int i = 0; program_graph(program, i); i++) {
     if (kept >> i & 1 || !*program_graph(program, i)) continue;
     if (program_uses_model(program, *program_graph(program, i)))
-      array_push(program->arena, &program->left_out, *program_graph(program, i));
+      array_push(program->arena, &program->left_out, ((struct left_out){i, *program_graph(program, i)}));
     *program_graph(program, i) = NULL;
     dropped = true;
   }
@@ -133,8 +133,9 @@ static const char *list_routines(struct arena *arena, struct program *program) {
 
 /* The set of the prediction that is called so; 0 where there is none. */
 static routine_set prediction_called(const struct program *program, const char *name) {
-  const struct prediction *prediction = program_prediction(program, name);
-  return prediction ? 1u << (ROUTINE_COUNT + (prediction - program->predictions.items)) : 0;
+  for (int i = 0; i < program->predictions.count; i++)
+    if (!strcmp(program->predictions.items[i].graph->name, name)) return 1u << (ROUTINE_COUNT + i);
+  return 0;
 }
 
 static const struct kept *find_keepable(const char *name) {

@@ -226,7 +226,8 @@ struct lowering {
   struct axis *batch;
   bool names_batch; /* the graph names it so far */
   struct axis *example_axis; /* for synthetic data: the axis of examples, which draws have */
-  struct value *step, *steps, *taken, *example; /* made when first read */
+  struct value *run_inputs
+      [RUN_INPUTS]; /* made when first read, but the position: in the graph of generation from the start, else NULL */
   ARRAY(struct parameter *) parameters;
   struct table parameter_names;
   struct table counters; /* int *: ordinals within the graph */
@@ -234,7 +235,6 @@ struct lowering {
   const struct size *window, *past;
   struct axis *window_axis;
   struct table past_axes;
-  struct value *position;
   ARRAY(struct reach *) reaches; /* of the integers of one graph, by the value's number */
   const struct graph *reaches_of;
   ARRAY(struct value *) inputs; /* of the model, in order */
@@ -444,8 +444,8 @@ struct graph *begin_graph(struct lowering *lowering, enum routine_number number)
 void finish_graph(struct lowering *lowering);
 /* Lowers the model's body with inputs that carry the batch; fills inputs and outputs. False after errors. */
 bool lower_forward(struct lowering *lowering);
-/* "step", "steps", "example" or INPUT_STEP_TAKEN, made when first asked for. */
-struct value *run_input(struct lowering *lowering, const char *name);
+/* Any but the position, made when first asked for. */
+struct value *run_input(struct lowering *lowering, enum run_input which);
 void lower_predict(struct lowering *lowering);
 /* Lets the pipeline change the graph, whose results are there; parameters that it adds become parameters of the graph. False after
    errors. */

@@ -284,7 +284,7 @@ static struct thing lower_index(struct lowering *lowering, const struct builtin 
                   "index(%s) is an error in generate: it would number the rows of a window. position(%s) is where "
                   "they stand in the whole",
                   axis->name, axis->name);
-    struct value *where = lowering->position;
+    struct value *where = lowering->run_inputs[RUN_POSITION];
     if (!value_has_axis(where, axis)) where = build_rename(lowering->graph, where, lowering->window_axis, axis);
     return thing_value(where);
   }

@@ -226,7 +226,7 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   set_origin(lowering, call->span);
   struct state *state =
       state_new(lowering, cache_name(lowering, argument), ROLE_CACHE, value->kind, axes, count, call->span);
-  struct value *position = lowering->position;
+  struct value *position = lowering->run_inputs[RUN_POSITION];
   if (window != lowering->window_axis)
     position = build_rename(lowering->graph, position, lowering->window_axis, window);
   value = build_expand(lowering->graph, value, (struct axis *[]){lowering->batch}, 1);
@@ -281,7 +281,7 @@ struct thing lower_draw(struct lowering *lowering, const struct builtin *self, c
   const char *path = lowering->frame->path;
   const int ordinal = next_ordinal(lowering, arena_format(lowering->arena, "draw %s", path));
   set_origin(lowering, call->span);
-  struct value *step = run_input(lowering, "step"), *example = keyed ? run_input(lowering, "example") : NULL;
+  struct value *step = run_input(lowering, RUN_STEP), *example = keyed ? run_input(lowering, RUN_EXAMPLE) : NULL;
   set_origin(lowering, call->span);
   struct value *draw =
       build_random(lowering->graph, normal ? DISTRIBUTION_NORMAL : DISTRIBUTION_UNIFORM,

@@ -323,8 +323,8 @@ static bool special_name(struct lowering *lowering, const char *name, struct spa
     *thing = thing_boolean(lowering->training);
   else if ((!strcmp(name, "step") || !strcmp(name, "steps")) && lowering->graph && !lowering->in_region) {
     set_origin(lowering, span);
-    const bool taken = !strcmp(name, "step") && in_optimizer(lowering);
-    *thing = thing_value(run_input(lowering, taken ? INPUT_STEP_TAKEN : name));
+    const enum run_input which = strcmp(name, "step") ? RUN_STEPS : in_optimizer(lowering) ? RUN_STEP_TAKEN : RUN_STEP;
+    *thing = thing_value(run_input(lowering, which));
   } else
     return false;
   return true;

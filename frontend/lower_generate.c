@@ -111,7 +111,7 @@ void lower_generate(struct lowering *lowering) {
   lowering->window_axis = axis_new_sized(graph, over, lowering->window, lowering->over->declaration->name.span);
   set_origin(lowering, lowering->generate->span);
   struct axis *axes[] = {lowering->batch, lowering->window_axis};
-  lowering->position = build_input(graph, "position", KIND_INTEGER, NULL, axes, 2);
+  lowering->run_inputs[RUN_POSITION] = build_input(graph, run_input_names[RUN_POSITION], KIND_INTEGER, NULL, axes, 2);
   if (lower_forward(lowering)) {
     const int from = result_number(lowering, settings->from);
     check_from(lowering, settings, lowering->outputs.items[from].value, lowering->window_axis);

@@ -6,7 +6,7 @@
 struct graph *begin_graph(struct lowering *lowering, enum routine_number number) {
   struct graph *graph = graph_new(lowering->arena, routine_facts[number].name, &lowering->program->next_axis);
   lowering->graph = graph;
-  lowering->step = lowering->steps = lowering->taken = lowering->example = lowering->position = NULL;
+  memset(lowering->run_inputs, 0, sizeof lowering->run_inputs);
   lowering->parameters.count = 0;
   lowering->parameter_names = (struct table){0};
   lowering->counters = (struct table){0};
@@ -36,16 +36,13 @@ void finish_graph(struct lowering *lowering) {
   if (error) bug("lowering made a graph '%s' that does not verify: %s", lowering->graph->name, error);
 }
 
-struct value *run_input(struct lowering *lowering, const char *name) {
-  const bool example = !strcmp(name, "example");
-  struct value **value = example                           ? &lowering->example
-                         : !strcmp(name, "step")           ? &lowering->step
-                         : !strcmp(name, INPUT_STEP_TAKEN) ? &lowering->taken
-                                                           : &lowering->steps;
+struct value *run_input(struct lowering *lowering, enum run_input which) {
+  struct value **value = &lowering->run_inputs[which];
+  const char *name = run_input_names[which];
   if (*value) return *value;
-  if (example && lowering->example_axis) return *value = build_index(lowering->graph, lowering->example_axis);
-  return *value = example ? build_input(lowering->graph, name, KIND_INTEGER, NULL, &lowering->batch, 1)
-                          : build_input(lowering->graph, name, KIND_REAL, NULL, NULL, 0);
+  if (which != RUN_EXAMPLE) return *value = build_input(lowering->graph, name, KIND_REAL, NULL, NULL, 0);
+  if (lowering->example_axis) return *value = build_index(lowering->graph, lowering->example_axis);
+  return *value = build_input(lowering->graph, name, KIND_INTEGER, NULL, &lowering->batch, 1);
 }
 
 int result_number(const struct lowering *lowering, const char *name) {

@@ -62,10 +62,19 @@ struct value *build_integer(struct graph *graph, int64_t number) {
 
 struct value *build_boolean(struct graph *graph, bool value) { return leaf(graph, OP_constant, KIND_BOOLEAN, value); }
 
+const char *const run_input_names[RUN_INPUTS] = {NULL, "step", "steps", "step/taken", "example", "position"};
+
+void name_input(struct value *input, const char *name) {
+  input->name = name;
+  input->run_input = RUN_NONE;
+  for (int i = 1; i < RUN_INPUTS; i++)
+    if (!strcmp(name, run_input_names[i])) input->run_input = (enum run_input)i;
+}
+
 struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range,
                           struct axis *const *axes, int count) {
   struct value *value = begin(graph, OP_input);
-  value->name = name;
+  name_input(value, name);
   value->kind = kind;
   value->range = range;
   value->axes = copy_axes(graph, axes, count);

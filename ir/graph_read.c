@@ -426,7 +426,7 @@ static void want_word(struct reader *reader, const char *word) {
 
 static void read_attributes(struct reader *reader, struct value *value) {
   int attributes = op_facts[value->op].attributes;
-  if (attributes & ATTRIBUTE_INPUT) value->name = want_quoted(reader, "the name of an input");
+  if (attributes & ATTRIBUTE_INPUT) name_input(value, want_quoted(reader, "the name of an input"));
   if (attributes & ATTRIBUTE_STATE) value->state = want_state(reader);
   if (attributes & ATTRIBUTE_DRAW) {
     value->distribution =

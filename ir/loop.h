@@ -202,6 +202,7 @@ struct buffer {
   const char *label; /* as the spec says it: "h.3.attn.scores" */
   enum buffer_role role;
   enum output_role output_role; /* BUFFER_OUTPUT: the output's */
+  enum run_input run_input; /* BUFFER_INPUT: the input's */
   enum type type;
   enum storage storage;
   int64_t count;
@@ -248,6 +249,7 @@ struct launch {
 };
 
 struct routine {
+  int number; /* of its graph in the program (program_graph) */
   const char *name; /* of its graph */
   const struct graph *graph;
   ARRAY(struct launch *) launches;

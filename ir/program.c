@@ -8,12 +8,6 @@ const struct routine_facts routine_facts[ROUTINE_COUNT] = {
 #undef ROUTINE
 };
 
-const struct routine_facts *routine_find(const char *name) {
-  for (int i = 0; i < ROUTINE_COUNT; i++)
-    if (!strcmp(routine_facts[i].name, name)) return &routine_facts[i];
-  bug("no program has a routine %s", name);
-}
-
 struct graph **program_graph(struct program *program, int number) {
   struct graph **graphs[] = {
 #define ROUTINE(name, constant, summary) &program->name,
@@ -24,12 +18,8 @@ struct graph **program_graph(struct program *program, int number) {
   return number < ROUTINE_COUNT ? graphs[number] : &program->predictions.items[number - ROUTINE_COUNT].graph;
 }
 
-const struct prediction *program_prediction(const struct program *program, const char *name) {
-  for (int i = 0; i < program->predictions.count; i++) {
-    const struct prediction *prediction = &program->predictions.items[i];
-    if (!strcmp(prediction->graph->name, name)) return prediction;
-  }
-  return NULL;
+const struct prediction *program_prediction(const struct program *program, int number) {
+  return number < ROUTINE_COUNT ? NULL : &program->predictions.items[number - ROUTINE_COUNT];
 }
 
 bool program_uses_model(const struct program *program, const struct graph *graph) {

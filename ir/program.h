@@ -5,23 +5,19 @@
 
 #include "ir/tensor.h"
 
-/* No model's input can have this name. */
-#define INPUT_STEP_TAKEN "step/taken"
-
 /* `source` is NULL where there is no such file. */
 struct spec_file {
   const char *path;
   const struct source *source;
 };
 
-/* Graph inputs that every run supplies besides the data's columns, by name and shape:
-     "step"     real, no axes: 1 in the first step of training; 0 in evaluation, prediction and synthesis
-     "steps"    real, no axes: how many steps the run has in all
-     INPUT_STEP_TAKEN
-                real, no axes: "step" as optimizers read it. It counts the steps that were taken, this one included. Passes replace
-                it by "step", or where steps may be skipped, by "step" less those that were
-     "example"  integer [batch]: which example of the data a row is; keys random draws
-     "position" integer [batch, seq]: the positions of the window's rows (graph "step" only)
+/* Graph inputs that every run supplies besides the data's columns (enum run_input), by name and shape:
+     "step"       real, no axes: 1 in the first step of training; 0 in evaluation, prediction and synthesis
+     "steps"      real, no axes: how many steps the run has in all
+     "step/taken" real, no axes: "step" as optimizers read it. It counts the steps that were taken, this one included. Passes replace
+                  it by "step", or where steps may be skipped, by "step" less those that were
+     "example"    integer [batch]: which example of the data a row is; keys random draws
+     "position"   integer [batch, seq]: the positions of the window's rows (graph "step" only)
 
    The graphs, each NULL when the spec does not ask for it:
      train       one optimizer step on one batch. Outputs: "loss" (the weighted mean), "loss_sum", "weight_sum", with clipping
@@ -57,6 +53,11 @@ struct prediction {
   struct graph *graph;
 };
 
+struct left_out {
+  int number; /* as program_graph counts */
+  const struct graph *graph;
+};
+
 /* When the graph prune runs: before the steps begin, begin + every ... that are less than end, and before end. */
 struct pruning {
   int64_t begin, end, every;
@@ -75,7 +76,7 @@ struct program {
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
      parameters must not depend on which part of a program is compiled, so they look at these, too. */
-  ARRAY(const struct graph *) left_out;
+  ARRAY(struct left_out) left_out;
   ARRAY(struct pruning) prunings; /* where there is prune: at least one */
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
@@ -214,15 +215,13 @@ struct routine_facts {
   const char *name, *constant, *summary;
 };
 extern const struct routine_facts routine_facts[ROUTINE_COUNT];
-/* The row of a graph or routine by its name, which there must be. */
-const struct routine_facts *routine_find(const char *name);
 /* The ids of the data's columns, none twice; `data` may be NULL. */
 data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data);
 /* The program's graph by enum routine_number, or of its predictions, which have the numbers from ROUTINE_COUNT on; NULL past
    the last. */
 struct graph **program_graph(struct program *program, int number);
-/* That of the routine's name among the predictions; NULL for all other routines. */
-const struct prediction *program_prediction(const struct program *program, const char *name);
+/* The prediction that has this number (program_graph); NULL for all other graphs. */
+const struct prediction *program_prediction(const struct program *program, int number);
 /* Whether the parameter stays in the file that adapters are trained on, and out of the file that training writes. */
 bool program_is_in_base(const struct program *program, const struct state *state);
 /* Whether the graph, one of the program's, is the model as it is used: what it reads of parameters and statistics alone can be derived. So

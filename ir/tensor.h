@@ -228,10 +228,15 @@ struct origin {
   int copy; /* which copy */
 };
 
+/* Inputs that every run supplies, besides those of the model; ir/program.h says what they hold. No model's input has their names. */
+enum run_input { RUN_NONE, RUN_STEP, RUN_STEPS, RUN_STEP_TAKEN, RUN_EXAMPLE, RUN_POSITION, RUN_INPUTS };
+extern const char *const run_input_names[RUN_INPUTS]; /* RUN_NONE: NULL */
+
 struct value {
   int id;
   enum op op;
   enum kind kind;
+  enum run_input run_input; /* inputs: as the name says */
   int axis_count, input_count; /* numbers stand side by side, since graphs of ten thousand values are walked often */
   struct axis **axes;
   struct value **inputs;
@@ -315,6 +320,8 @@ struct value *build_integer(struct graph *graph, int64_t number);
 struct value *build_boolean(struct graph *graph, bool value);
 struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range,
                           struct axis *const *axes, int count);
+/* Calls an input so, and sets which of a run's inputs it is. */
+void name_input(struct value *input, const char *name);
 struct value *build_state(struct graph *graph, struct state *state);
 struct value *build_index(struct graph *graph, struct axis *axis);
 /* `example` may be NULL; when given, the draw's elements are numbered by `axes` without example's axis. */

@@ -297,7 +297,7 @@ static struct leveled access_cast(struct kernel *kernel, const struct value *val
    itself. */
 static bool is_inside(const struct value *value, int64_t extent) {
   if (value->range) return value->range->extent <= extent;
-  return value->op == OP_input && strcmp(value->name, "position") == 0;
+  return value->run_input == RUN_POSITION;
 }
 
 /* Any other index is clamped to the axis, so that a program touches no memory but its own. */

@@ -137,7 +137,7 @@ static void name_parts(struct graph *graph, const struct value *parameter, const
   for (int i = 0; i < gradients->parts.count && gradients->parts.count > 1; i++) {
     struct value *part = gradients->parts.items[i].value;
     if (!part->name && !part->call && op_facts[part->op].class != CLASS_LEAF)
-      part->call = arena_format(graph->arena, "%s_part/gradient", parameter->state->name);
+      part->call = gradient_name(graph->arena, arena_format(graph->arena, "%s_part", parameter->state->name));
   }
 }
 

@@ -152,7 +152,7 @@ void pass_calibrate(struct program *program, struct graph *graph) {
         measure(graph, program->statistics.items[place], value, side, value->inputs[1 - side], &measured[place]);
     }
   }
-  struct value *step = rewrite_number_input(&rewrite, "step");
+  struct value *step = rewrite_step(&rewrite);
   for (int i = 0; i < program->statistics.count; i++) write(graph, program->statistics.items[i], &measured[i], step);
   graph->origin = origin;
   rewrite_end(&rewrite);

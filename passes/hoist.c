@@ -34,7 +34,7 @@ static bool depends_on_window(const struct hoister *hoister, const struct value 
   if (value->op == OP_state) return value->state->role == ROLE_CACHE;
   if (value->op != OP_input) return false;
   const struct generate_settings *generation = hoister->program->generation;
-  return !strcmp(value->name, "position") || (generation && !strcmp(value->name, generation->feed));
+  return value->run_input == RUN_POSITION || (generation && !strcmp(value->name, generation->feed));
 }
 
 static bool moves(const struct hoister *hoister, const struct value *value) {

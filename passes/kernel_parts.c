@@ -2,6 +2,7 @@
    calls says. */
 #include <string.h>
 
+#include "passes/rewrite.h"
 #include "passes/schedule.h"
 
 static bool has_text(const char *text) { return text && text[0]; }
@@ -78,12 +79,11 @@ const struct value *cluster_main_value(struct scheduler *s, const struct cluster
 
 /* The value by its path, or as the gradient of another one. */
 static struct work_part part_of_value(struct scheduler *s, const struct value *value) {
-  static const char suffix[] = "/gradient";
   const struct origin *origin;
   const char *label = value_label(s, value, &origin);
-  const size_t length = strlen(label), end = sizeof suffix - 1;
-  if (length <= end || strcmp(label + length - end, suffix) != 0) return (struct work_part){.path = label};
-  return (struct work_part){.path = arena_copy(s->arena, label, length - end), .is_gradient = true};
+  const size_t of = gradient_of_length(label);
+  if (!of) return (struct work_part){.path = label};
+  return (struct work_part){.path = arena_copy(s->arena, label, of), .is_gradient = true};
 }
 
 /* Whether it lies in memory that is called after something larger. */

@@ -212,6 +212,7 @@ void layout_interface(struct scheduler *s) {
     if (value->op == OP_input) {
       batch_first(value->axes, value->axis_count, axes);
       note->place = place_new(s, value, BUFFER_INPUT, value->name, axes);
+      note->place->buffer->run_input = value->run_input;
       array_push(s->arena, &s->routine->inputs, note->place->buffer);
     } else if (value->op == OP_state) {
       note->place = place_of_state(s, value->state, value);

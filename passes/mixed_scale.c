@@ -152,12 +152,8 @@ static void finish(struct scaler *s) {
 /* --- The walk ----------------------------------------------------------------------------------------------------- */
 
 static struct value *step_taken(struct scaler *s) {
-  if (!s->step) s->step = rewrite_number_input(&s->rewrite, "step");
+  if (!s->step) s->step = rewrite_step(&s->rewrite);
   return s->scales ? named(build_binary(s->graph, OP_sub, s->step, skipped_of(s)), "step_taken") : s->step;
-}
-
-static bool is_step_taken(const struct value *value) {
-  return value->op == OP_input && !strcmp(value->name, INPUT_STEP_TAKEN);
 }
 
 /* The sum of gradients that a step with accumulation reads. */
@@ -171,10 +167,10 @@ static void take_every_step(struct graph *graph) {
   struct value *step = NULL, *other = NULL;
   for (int i = 0; i < graph->values.count; i++) {
     struct value *value = graph->values.items[i];
-    if (value->op != OP_input || (strcmp(value->name, "step") != 0 && !is_step_taken(value))) continue;
+    if (value->run_input != RUN_STEP && value->run_input != RUN_STEP_TAKEN) continue;
     *(step ? &other : &step) = value;
   }
-  if (step) step->name = "step";
+  if (step) name_input(step, run_input_names[RUN_STEP]);
   for (int i = 0; other && i < graph->values.count; i++)
     for (int j = 0; j < graph->values.items[i]->input_count; j++)
       if (graph->values.items[i]->inputs[j] == other) graph->values.items[i]->inputs[j] = step;
@@ -198,7 +194,7 @@ void pass_mixed_begin(struct program *program, struct graph *graph, enum storage
     struct value *old = s.rewrite.old[i];
     if (s.rewrite.map[old->id]) continue;
     graph->origin = old->origin;
-    if (is_step_taken(old)) {
+    if (old->run_input == RUN_STEP_TAKEN) {
       rewrite_set(&s.rewrite, old, step_taken(&s));
     } else if (old->op == OP_gradient) {
       struct value *gradient = marked_gradient(&s, old);

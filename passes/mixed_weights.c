@@ -19,7 +19,7 @@ static bool has_no_master(const struct state *state) {
 static struct value *rounded_update(struct rewrite *rewrite, const struct value *old) {
   struct graph *graph = rewrite->graph;
   const struct state *state = old->state;
-  struct value *next = rewrite_get(rewrite, old->inputs[0]), *step = rewrite_number_input(rewrite, "step");
+  struct value *next = rewrite_get(rewrite, old->inputs[0]), *step = rewrite_step(rewrite);
   const uint32_t stream = hash_path(arena_format(graph->arena, "%s/rounding", state->name));
   struct value *draw = build_random(graph, DISTRIBUTION_UNIFORM, stream, step, NULL, state->axes, state->axis_count);
   draw->name = arena_format(graph->arena, "%s.draw", state->name);

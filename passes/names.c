@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "passes/rewrite.h"
 #include "passes/schedule.h"
 
 struct name_entry {
@@ -74,10 +75,8 @@ const char *name_without_copy(struct arena *arena, const char *path, const struc
 }
 
 const char *name_end(struct arena *arena, const char *path, int parts) {
-  static const char gradient[] = "/gradient";
-  const size_t length = strlen(path), suffix = sizeof gradient - 1;
-  const char *end = path + length;
-  if (length > suffix && !strcmp(end - suffix, gradient)) end -= suffix;
+  const size_t of = gradient_of_length(path);
+  const char *end = path + (of ? of : strlen(path));
   const char *name = end; /* the suffix, so far */
   for (bool any = false; end > path && parts > 0;) {
     const char *begin = end;

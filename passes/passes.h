@@ -57,7 +57,7 @@ void pass_common(struct graph *graph);
 extern const enum storage mixed_storages[];
 /* Prepares the graphs train and accumulate for pass_mixed, before their gradients are expanded: marks gradients of parameters by
    casts to f32, and with STORAGE_F16 has the loss scaled and steps skipped (mixed_scale.c). With STORAGE_REAL the pass is left
-   out. Either way optimizers are told which step it is: INPUT_STEP_TAKEN goes. Other graphs stay as they are. */
+   out. Either way optimizers are told which step it is: RUN_STEP_TAKEN goes. Other graphs stay as they are. */
 void pass_mixed_begin(struct program *program, struct graph *graph, enum storage storage);
 /* Has the backward pass compute again what it reads of values of `least` bytes and more that streams would keep in blocks
    (stream_again.c). */

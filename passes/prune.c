@@ -80,7 +80,7 @@ static struct value *binary(struct builder *b, enum op op, struct value *x, stru
 }
 
 static struct value *step_of(struct builder *b) {
-  if (!b->step) b->step = build_input(b->graph, "step", KIND_REAL, NULL, NULL, 0);
+  if (!b->step) b->step = build_input(b->graph, run_input_names[RUN_STEP], KIND_REAL, NULL, NULL, 0);
   return b->step;
 }
 

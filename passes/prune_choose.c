@@ -128,8 +128,8 @@ bool prune_choose(struct pruner *pruner) {
     if (program_uses_model(program, graph)) weight_uses_add(program, graph, model);
   }
   for (int i = 0; i < program->left_out.count; i++) {
-    weight_uses_add(program, program->left_out.items[i], uses);
-    weight_uses_add(program, program->left_out.items[i], model);
+    weight_uses_add(program, program->left_out.items[i].graph, uses);
+    weight_uses_add(program, program->left_out.items[i].graph, model);
   }
   bool good = pipeline_check_patterns(pipeline, PASS_prune, program, pruner->diagnostics);
   for (int i = 0; i < pipeline->rules.count; i++) {

@@ -83,7 +83,7 @@ static void look_at_graph(const struct cache_quantizer *quantizer, const struct 
 
 static const struct graph *step_of(const struct program *program) {
   for (int i = 0; !program->step && i < program->left_out.count; i++)
-    if (!strcmp(program->left_out.items[i]->name, routine_facts[ROUTINE_step].name)) return program->left_out.items[i];
+    if (program->left_out.items[i].number == ROUTINE_step) return program->left_out.items[i].graph;
   return program->step;
 }
 
@@ -172,7 +172,8 @@ struct cache_quantizer *pass_quantize_cache_choose(struct program *program, cons
   for (int i = 0; program_graph(program, i); i++)
     if (program_uses_model(program, *program_graph(program, i)))
       look_at_graph(quantizer, *program_graph(program, i), NULL, uses);
-  for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], NULL, uses);
+  for (int i = 0; i < program->left_out.count; i++)
+    look_at_graph(quantizer, program->left_out.items[i].graph, NULL, uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++)
     if (pipeline->rules.items[i].pass == PASS_quantize_cache)

@@ -177,7 +177,7 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   for (int i = 0; program_graph(program, i); i++)
     if (program_uses_model(program, *program_graph(program, i)))
       weight_uses_add(program, *program_graph(program, i), uses);
-  for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i], uses);
+  for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i].graph, uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++)
     if (pipeline->rules.items[i].pass == PASS_quantize) {

@@ -33,13 +33,13 @@ struct value *rewrite_keep(struct rewrite *rewrite, struct value *old) {
   return old;
 }
 
-struct value *rewrite_number_input(struct rewrite *rewrite, const char *name) {
+struct value *rewrite_step(struct rewrite *rewrite) {
   for (int i = 0; i < rewrite->count; i++) {
     struct value *old = rewrite->old[i];
-    if (old->op != OP_input || strcmp(old->name, name)) continue;
+    if (old->run_input != RUN_STEP) continue;
     return rewrite->map[old->id] ? rewrite->map[old->id] : rewrite_keep(rewrite, old);
   }
-  return build_input(rewrite->graph, name, KIND_REAL, NULL, NULL, 0);
+  return build_input(rewrite->graph, run_input_names[RUN_STEP], KIND_REAL, NULL, NULL, 0);
 }
 
 void rewrite_end(struct rewrite *rewrite) {
@@ -59,14 +59,25 @@ void name_like(struct value *value, const struct value *other) {
   value->gradient_of = other->gradient_of;
 }
 
+static const char gradient_suffix[] = "/gradient";
+
+const char *gradient_name(struct arena *arena, const char *name) {
+  return arena_format(arena, "%s%s", name, gradient_suffix);
+}
+
+size_t gradient_of_length(const char *name) {
+  const size_t length = strlen(name), suffix = sizeof gradient_suffix - 1;
+  return length > suffix && !strcmp(name + length - suffix, gradient_suffix) ? length - suffix : 0;
+}
+
 void name_gradient(struct graph *graph, struct value *value, const struct value *of) {
   if (!takes_name(value)) return;
   const char *name = of->op == OP_state ? of->state->name : of->name;
   /* Of several values that have this gradient, a call's result comes before what the call made on its way to it. */
   const bool called = value->call && of->op != OP_state;
-  if (!name && of->call && !called) value->call = arena_format(graph->arena, "%s/gradient", of->call);
+  if (!name && of->call && !called) value->call = gradient_name(graph->arena, of->call);
   if (!name) return;
-  if (!called) value->name = arena_format(graph->arena, "%s/gradient", name);
+  if (!called) value->name = gradient_name(graph->arena, name);
   value->gradient_of = name;
 }
 

@@ -21,15 +21,18 @@ void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value 
 /* Keeps an old value, with new inputs. It is the value itself and not a copy: graphs of deep models are walked many
    times, and nothing costs more than touching memory for the first time. */
 struct value *rewrite_keep(struct rewrite *rewrite, struct value *old);
-/* The graph's input of this name, a number, made when there is none. It may stand after the value that needs it, and then moves
-   here. */
-struct value *rewrite_number_input(struct rewrite *rewrite, const char *name);
+/* The graph's input RUN_STEP, made when there is none. It may stand after the value that needs it, and then moves here. */
+struct value *rewrite_step(struct rewrite *rewrite);
 /* Makes outputs point to the new values, and frees the scratch memory. */
 void rewrite_end(struct rewrite *rewrite);
 
 /* Gives `value` the name of `other`, whose place it takes, unless it has one. Leaves keep theirs: an input's name is what the run
    supplies it by. */
 void name_like(struct value *value, const struct value *other);
+/* The name of the gradient of what is called so, and back: the length of the name of what a name is the gradient of, 0 where it is that of
+   no gradient. No name of the spec has a slash. */
+const char *gradient_name(struct arena *arena, const char *name);
+size_t gradient_of_length(const char *name);
 /* Calls `value` the gradient of `of`, unless it has a name or `of` has none. */
 void name_gradient(struct graph *graph, struct value *value, const struct value *of);
 bool list_has_axis(struct axis *const *list, int count, const struct axis *axis);

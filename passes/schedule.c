@@ -171,8 +171,9 @@ static void schedule_copies(struct scheduler *s, bool states, bool before) {
   }
 }
 
-static void schedule_graph(struct scheduler *s, const struct graph *graph) {
+static void schedule_graph(struct scheduler *s, int number) {
   struct arena *arena = s->arena;
+  const struct graph *graph = *program_graph(s->program, number);
   s->graph = graph;
   s->decisions.notes = arena_new_array(arena, struct note, graph->next_value);
   s->decisions.copies.count = s->decisions.refusals.count = s->decisions.told.count = s->decisions.forms.count = 0;
@@ -183,6 +184,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
                                 .uses = memo_table_new(arena, graph),
                                 .told = memo_table_new(arena, graph)};
   s->routine = arena_new_struct(arena, struct routine);
+  s->routine->number = number;
   s->routine->name = graph->name;
   s->routine->graph = graph;
   array_push(arena, &s->module->routines, s->routine);
@@ -196,7 +198,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   schedule_copies(s, false, false);
   schedule_copies(s, true, false);
   times_enter(s->options->times, "derive");
-  const bool derives = graph == s->program->derive;
+  const bool derives = number == ROUTINE_derive;
   for (int i = 0; derives && i < s->derived.count; i++) array_push(arena, &s->routine->launches, s->derived.items[i]);
   if (derives) order_derived_launches(s, s->routine);
   if (!derives) choose_derived_launches(s);
@@ -215,7 +217,7 @@ static void schedule_derive(struct scheduler *s) {
   struct program *program = s->program;
   if (!program->derive && s->derived.count)
     program->derive = graph_new(s->arena, routine_facts[ROUTINE_derive].name, &program->next_axis);
-  if (program->derive) schedule_graph(s, program->derive);
+  if (program->derive) schedule_graph(s, ROUTINE_derive);
 }
 
 struct module *run_schedules(struct program *program, const struct pass_options *options,
@@ -238,7 +240,7 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   times_leave(options->times);
   times_enter(options->times, "kernels");
   for (int i = 0; program_graph(program, i); i++)
-    if (*program_graph(program, i) && i != ROUTINE_derive) schedule_graph(s, *program_graph(program, i));
+    if (*program_graph(program, i) && i != ROUTINE_derive) schedule_graph(s, i);
   schedule_derive(s);
   times_leave(options->times);
   /* The passes on loops work graph by graph and kernel by kernel, so the module is printed once, after all of them. */
