@@ -141,7 +141,7 @@ const char *value_label(struct scheduler *s, const struct value *value, const st
     value = facts_user(&s->facts, value, 0);
   if (value->name) return value->name;
   if (value->call) return value->call;
-  const char *title = op_facts[value->op].noun;
+  const char *title = value_noun(value);
   if (facts_is_way_back(&s->facts, value)) title = arena_format(s->arena, "gradient_%s", title);
   if (value->origin.function && value->origin.function[0])
     title = arena_format(s->arena, "%s_%s", value->origin.function, title);

@@ -92,12 +92,33 @@ const char *name_end(struct arena *arena, const char *path, int parts) {
   return name_identifier(arena, *name ? name : path);
 }
 
+/* Whether the value is called after its operation alone. */
+static bool is_nameless(const struct value *value) { return !value->name && !value->call; }
+
+static bool is_scaled(const struct value *value) {
+  return value->op == OP_mul && is_nameless(value) &&
+         (value->inputs[0]->op == OP_constant || value->inputs[1]->op == OP_constant);
+}
+
+const char *value_noun(const struct value *value) {
+  static const char *const nouns[2][2] = {{"squares", "all_squares"}, {"scaled_squares", "all_scaled_squares"}};
+  const bool adds = value->op == OP_add && is_nameless(value->inputs[1]);
+  const struct value *sum = adds ? value->inputs[1] : value;
+  const struct value *term = sum->op == OP_reduce_sum ? sum->inputs[0] : NULL;
+  if (term && term->op == OP_mul && term->inputs[0] == term->inputs[1]) return nouns[is_scaled(term->inputs[0])][adds];
+  return is_scaled(value) ? "scaled" : op_facts[value->op].noun;
+}
+
 const char *value_title(struct arena *arena, const struct value *value) {
   if (value->op == OP_state) return name_end(arena, value->state->name, 1);
   if (value->op == OP_index) return name_identifier(arena, arena_format(arena, "%s_index", value->axis->name));
   if (value->name) return name_end(arena, value->name, 1);
-  if (!value->call) return op_facts[value->op].noun;
+  if (!value->call) return value_noun(value);
   const char *path = value->origin.path, *function = value->origin.function;
   const bool labelled = path && function && *function && !strcmp(value->call, path);
   return labelled ? name_identifier(arena, function) : name_end(arena, value->call, 1);
+}
+
+const char *title_so_far(struct arena *arena, const struct value *reduction) {
+  return arena_format(arena, "%s_so_far", value_title(arena, reduction));
 }

@@ -118,6 +118,10 @@ const char *name_without_copy(struct arena *arena, const char *path, const struc
 const char *name_end(struct arena *arena, const char *path, int parts);
 /* A name for a value in the text of a kernel: the last part of its own name, or its operation's. */
 const char *value_title(struct arena *arena, const struct value *value);
+/* What a value without a name is called: the noun of its operation, or of what that does here, such as `squares` of a sum of them. */
+const char *value_noun(const struct value *value);
+/* What a reduction has added up so far, or the most so far: "mean_total_so_far". */
+const char *title_so_far(struct arena *arena, const struct value *reduction);
 
 /* --- Decisions told (schedule.c, explain.c) --------------------------------------------------------------------------------- */
 

@@ -33,6 +33,12 @@ static const char *cluster_title(struct scheduler *s, const struct cluster *clus
   return otherwise;
 }
 
+static const char *sum_title(struct scheduler *s, const struct cluster *cluster) {
+  int i = 0;
+  while (i + 1 < cluster->values.count && !is_reduction(cluster->values.items[i])) i++;
+  return value_title(s->arena, cluster->values.items[i]);
+}
+
 static bool is_element(const struct cluster *cluster, const struct value *value) {
   return !is_reduction(value) && value->axis_count == cluster->space_count;
 }
@@ -166,7 +172,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     const struct value *value = cluster->values.items[i];
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
-    c->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, width);
+    c->sums[i] = kernel_array(k, title_so_far(k->arena, value), type, MEMORY_REGISTER, width);
     c->guarded = false;
     struct linear slot = open_vectors(c);
     kernel_store(k, c->sums[i], slot, expression_number(arena, type, reduce_initial(value)));
@@ -233,7 +239,7 @@ static void begin_sums(struct total *t) {
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
     const int depth = k->depth;
-    t->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER,
+    t->sums[i] = kernel_array(k, title_so_far(k->arena, value), type, MEMORY_REGISTER,
                               t->vector ? (int64_t)t->vectors * t->s->target->lanes : 1);
     const struct linear slot = t->vector ? kernel_vectors(k, t->vectors) : linear_constant(0);
     kernel_store(k, t->sums[i], slot, expression_number(k->arena, type, reduce_initial(value)));
@@ -311,7 +317,8 @@ static void nested_sum(struct total *t, int first) {
 static void store_partials(struct total *t, struct buffer **partials, struct linear at) {
   for (int i = 0; i < t->cluster->values.count; i++) {
     if (!is_reduction(t->cluster->values.items[i])) continue;
-    const struct expression *sum = kernel_let(t->k, t->k->depth, "total", end_sum(t, i)).x;
+    const struct expression *sum =
+        kernel_let(t->k, t->k->depth, value_title(t->k->arena, t->cluster->values.items[i]), end_sum(t, i)).x;
     kernel_store(t->k, kernel_pointer(t->k, partials[i], true), at, sum);
   }
 }
@@ -330,7 +337,8 @@ static void finish_totals(struct total *t, const struct expression **sums) {
 static void add_partials(struct total *t, struct buffer **partials, int64_t count) {
   struct scheduler *s = t->s;
   struct arena *arena = s->arena;
-  struct kernel *k = t->k = kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, "total"));
+  struct kernel *k = t->k =
+      kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, sum_title(s, t->cluster)));
   k->form = FORM_TOTAL;
   add_locals(k, t->cluster);
   k->any_count = true;
@@ -341,7 +349,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
-    struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, 1),
+    struct array *sum = kernel_array(k, title_so_far(k->arena, value), type, MEMORY_REGISTER, 1),
                  *partial = kernel_pointer(k, partials[i], false);
     kernel_store(k, sum, linear_constant(0), expression_number(arena, type, reduce_initial(value)));
     struct linear chunk = kernel_loop(k, LOOP_SERIAL, "chunk", n, count, 1);
@@ -374,7 +382,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   if (!like && cluster->space[cluster->space_count - 1]->extent < SUM_LANES) t->vector = false;
   t->vectors = sum_vectors(s->target, SUM_LANES, 1);
   double elements = elements_of(cluster->space, cluster->space_count);
-  const char *title = cluster_title(s, cluster, "total");
+  const char *title = cluster_title(s, cluster, sum_title(s, cluster));
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   /* With elements to be stored, even one chunk is a loop over chunks, so that small and large tensors share kernels. */
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {

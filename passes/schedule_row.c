@@ -231,7 +231,7 @@ static void fill_sums(struct sweep *w, int index, int vectors) {
   const struct value *value = w->reductions.items[index];
   const int depth = k->depth;
   enum type type = type_of_kind(value->kind);
-  w->sums[index] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER,
+  w->sums[index] = kernel_array(k, title_so_far(k->arena, value), type, MEMORY_REGISTER,
                                 w->vector ? (int64_t)vectors * w->s->target->lanes : 1);
   const struct linear slot = w->vector ? kernel_vectors(k, vectors) : linear_constant(0);
   kernel_store(k, w->sums[index], slot, expression_number(k->arena, type, reduce_initial(value)));

@@ -88,4 +88,16 @@ lamella emit "$SPECS/linear.lam" --target=portable -o line
 grep -qE 'slope_d|intercept_d' line/linear.c && fail "linear regression stores what nobody reads"
 sed -n '/^struct shakespeare_train_activations/,/^}/p' whole/shakespeare.c >train
 grep -qE 'ln_f_bias_gradient_sum|variance_total_gradient' train && fail "training stores what nobody reads: $(cat train)"
+# Sums without a name are called after what they sum, and registers after what they collect. The norm of all gradients is one of squares,
+# and of squares of scaled gradients for where the first would overflow.
+says whole/shakespeare.c 'squares = sum over vocab, embed of weight_gradient * weight_gradient; scaled = weight_gradient * 8.271806e-25;' \
+  'scaled_squares = sum over vocab, embed of scaled * scaled'
+grep -qE '\b(sum|most)_[0-9]|\btotal_[0-9]\(|gradient_sum' whole/shakespeare.c && fail "sums are numbered where they could be named"
+grep -q 'variance_total_so_far' whole/shakespeare.c || fail "no register of the variance"
+# What a vendor takes of GPT-2, the library included, stays a text that one can read.
+for target in portable avx2 avx512 neon; do
+  lamella emit "$SPECS/gpt2.lam" --target=$target -o gpt2-$target
+  lines=$(cat gpt2-$target/gpt2.[ch] gpt2-$target/lamella.[ch] | wc -l)
+  [[ $lines -lt 5000 ]] || fail "GPT-2 for $target has $lines lines"
+done
 exit 0
