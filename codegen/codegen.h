@@ -80,6 +80,7 @@ typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
   const char *header, *core, *main;
   const char *source; /* all in one text; NULL where options ask for files */
+  const char *example; /* a program around the model; NULL where options ask for none */
   const struct emitter *weights; /* what NAME_weights.c is printed from, which may be large; or NULL: there is none */
   runtime_modules runtime;
 };
@@ -101,6 +102,7 @@ struct emit_options {
   /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
   bool files; /* the program is wanted as files */
+  bool example; /* and an example of a program around it */
   bool modules; /* `source` without the runtime's modules, whose machine code is linked to it (emit_runtime_module) */
   bool steps; /* the verb steps or, where the program does not train, measure: on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */

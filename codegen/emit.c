@@ -293,6 +293,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                               name));
   text_raw(main, text_string(tables));
   emitted->main = text_string(main);
+  if (emitter->options.example) emitted->example = emit_example(emitter);
   if (emitter->options.files) return;
   /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);

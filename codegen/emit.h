@@ -189,6 +189,12 @@ extern const char *const emit_statuses[];
 /* Print the functions that need lamella.c, and their declarations for the header. */
 void emit_library(struct emitter *emitter, struct text *text, bool one_text);
 void emit_library_header(struct emitter *emitter, struct text *text);
+/* Whether files hold what the model has learned. */
+bool emit_has_files(struct emitter *emitter);
+
+/* --- emit_example.c */
+/* The text of NAME_example.c. */
+const char *emit_example(struct emitter *emitter);
 
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);

@@ -16,7 +16,7 @@ static bool has_states(struct emitter *emitter) {
 }
 
 /* Whether weights come from files. */
-static bool has_files(struct emitter *emitter) { return has_states(emitter) && !emitter->options.weights; }
+bool emit_has_files(struct emitter *emitter) { return has_states(emitter) && !emitter->options.weights; }
 
 static enum tokenizer tokenizer_of(const struct program *program) {
   return program->data ? program->data->tokenizer : TOKENIZER_NONE;
@@ -310,7 +310,7 @@ static void emit_helpers(struct emitter *emitter, struct text *text) {
 /* --- Functions ---------------------------------------------------------------------------------------------------------- */
 
 static bool trains_from_files(struct emitter *emitter) {
-  return has_files(emitter) && emit_routine_find(emitter, ROUTINE_train);
+  return emit_has_files(emitter) && emit_routine_find(emitter, ROUTINE_train);
 }
 
 static bool has_text(struct emitter *emitter) { return tokenizer_of(emitter->program) != TOKENIZER_NONE; }
@@ -355,7 +355,7 @@ static void restart_accumulators(struct emitter *emitter, struct text *text) {
 }
 
 static void emit_loaded(struct emitter *emitter, struct text *text) {
-  if (!has_files(emitter)) return;
+  if (!emit_has_files(emitter)) return;
   text_comment(text,
                "After parameters were loaded: what there was of training, and the rows of the last step, belong to "
                "others.");
@@ -453,17 +453,17 @@ static const struct library_function {
   const char *result; /* what it returns, where it does no more than that; else `body` prints what it does */
   void (*body)(struct emitter *emitter, struct text *text);
 } library_functions[] = {
-    {has_files,
+    {emit_has_files,
      "All tensors as the spec says them to begin, drawn with the seed. What a file said of characters and categories "
      "is "
      "forgotten, and what was learned stays.",
      "int NAME_initialize(struct NAME *m, uint32_t seed)", NULL, initialize_body},
-    {has_files,
+    {emit_has_files,
      "The parameters of a safetensors file, by name; one that lacks any is refused. Characters and categories that it "
      "has take the place of those that were learned. Training that follows begins anew, at step 1.",
      "int NAME_load(struct NAME *m, const char *path)", "NAME_loaded(m, lam_model_load(m->library, path, LAM_USE))",
      NULL},
-    {has_files, NULL, "int NAME_load_memory(struct NAME *m, const void *bytes, size_t size)",
+    {emit_has_files, NULL, "int NAME_load_memory(struct NAME *m, const void *bytes, size_t size)",
      "NAME_loaded(m, lam_model_load_memory(m->library, bytes, size, LAM_USE))", NULL},
     {trains_from_files,
      "Those that the file has, for training that begins with them at step 1, after initialize, which sets the others; "
@@ -473,7 +473,7 @@ static const struct library_function {
     {trains_from_files,
      "All that training saved, with the input `steps` of train where it has one; and the step that it had done.",
      "int NAME_resume(struct NAME *m, const char *path, int64_t *step)", NULL, resume_body},
-    {has_files, "Writes all of it to a file, which is replaced as a whole or not at all.",
+    {emit_has_files, "Writes all of it to a file, which is replaced as a whole or not at all.",
      "int NAME_save(struct NAME *m, const char *path)", NULL, save_body},
     {has_states, "A tensor by its name in files, h.0.ln_1.weight.",
      "int NAME_tensor(struct NAME *m, const char *name, struct NAME_array *tensor)", NULL, tensor_body},

@@ -1,5 +1,6 @@
 /* Programs as C in a folder: one or several, with those that were emitted into it before, and one runtime for all. */
 #include "driver/driver.h"
+#include "driver/project.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -50,7 +51,9 @@ static bool compile_specs(struct options *options, models *models) {
 
 /* --- What is there -------------------------------------------------------------------------------------------------------- */
 
-static const char main_ending[] = "_main.c";
+static const char main_ending[] = "_main.c", example_ending[] = "_example.c", weights_ending[] = "_weights.c";
+/* What --project writes once for all. */
+static const char *const project_files[] = {"Makefile", "CMakeLists.txt", "README.md"};
 
 static bool is_model(const models *models, const char *name) {
   for (int i = 0; i < models->count; i++)
@@ -143,6 +146,8 @@ static bool is_emitted(const char *path, const char *name) {
   text[fread(text, 1, sizeof text - 1, file)] = 0;
   fclose(file);
   if (!*text) return true;
+  /* Those of a project begin otherwise. */
+  if (!strncmp(text, "# ", 2) || !strncmp(text, "<!-- ", 5)) return strstr(text, "Written by Lamella ") != NULL;
   if (strncmp(text, "/* ", 3) != 0 || !(end = strstr(text, "*/"))) return false;
   *end = 0;
   size_t length = 0; /* a comment of several lines, as one */
@@ -165,8 +170,11 @@ static bool check_file(struct options *options, const char *name, const char *en
 
 /* Whether nothing is lost that Lamella cannot write again. */
 static bool check_files(struct options *options, const models *models) {
-  static const char *const endings[] = {".h", ".c", main_ending, "_weights.c"};
+  static const char *const endings[] = {".h", ".c", main_ending, weights_ending};
+  const char *const another = "emit into another folder, or with another name by --name";
   bool good = true;
+  for (int k = 0; options->emission.example && k < 3; k++)
+    good &= check_file(options, project_files[k], "", "emit into another folder, or without --project");
   for (int k = 0; k < 2; k++) {
     good &= check_file(options, "lamella", endings[k], "emit into another folder");
     good &= check_file(options, "lamella_runtime", endings[k], "emit into another folder");
@@ -174,7 +182,8 @@ static bool check_files(struct options *options, const models *models) {
   for (int i = 0; i < models->count; i++) {
     const struct model *model = &models->items[i];
     for (int k = 0; k < (model->emitted.weights ? 4 : 3) && model->spec; k++)
-      good &= check_file(options, model->name, endings[k], "emit into another folder, or with another name by --name");
+      good &= check_file(options, model->name, endings[k], another);
+    if (model->spec && options->emission.example) good &= check_file(options, model->name, example_ending, another);
   }
   return good;
 }
@@ -222,9 +231,49 @@ static bool write_models(struct options *options, const models *models) {
       good = good && write_part(options, model->name, main_ending, model->emitted.main) &&
              write_part(options, model->name, ".c", model->emitted.core) &&
              (!model->emitted.weights ||
-              write_part_by(options, model->name, "_weights.c", put_weights, model->emitted.weights));
+              write_part_by(options, model->name, weights_ending, put_weights, model->emitted.weights)) &&
+             (!model->emitted.example || write_part(options, model->name, example_ending, model->emitted.example));
   }
   return good;
+}
+
+static const char *read_part(struct options *options, const char *name, const char *ending) {
+  const struct source *source =
+      source_read(options->arena, arena_format(options->arena, "%s/%s%s", options->output, name, ending));
+  return source ? source->text : NULL;
+}
+
+/* Those of models that are there already are read from the folder. */
+static struct project_model *project_models(struct options *options, const models *models) {
+  struct project_model *list = arena_new_array(options->arena, struct project_model, models->count);
+  for (int i = 0; i < models->count; i++) {
+    const struct model *model = &models->items[i];
+    list[i].name = model->name;
+    list[i].example = model->spec ? model->emitted.example : read_part(options, model->name, example_ending);
+    list[i].has_weights =
+        model->spec ? model->emitted.weights != NULL : read_part(options, model->name, weights_ending) != NULL;
+  }
+  return list;
+}
+
+static bool write_project(struct options *options, const models *models) {
+  const struct project_model *list = project_models(options, models);
+  const char *(*const texts[])(struct arena *, const struct project_model *, int) = {project_makefile, project_cmake,
+                                                                                     project_readme};
+  bool good = true;
+  for (int k = 0; k < 3; k++)
+    good = good && write_part(options, project_files[k], "", texts[k](options->arena, list, models->count));
+  return good;
+}
+
+static bool check_project(struct options *options, const models *models) {
+  const char *taken = project_taken_name(project_models(options, models), models->count);
+  if (taken)
+    fprintf(stderr,
+            "lamella: error: the Makefile of --project cannot build a program that is called %s; give it another name "
+            "by --name\n",
+            taken);
+  return !taken;
 }
 
 int verb_emit(struct options *options) {
@@ -239,7 +288,7 @@ int verb_emit(struct options *options) {
   }
   models models = {0};
   if (!compile_specs(options, &models) || !find_neighbours(options, &models) || !check_names(options, &models) ||
-      !check_files(options, &models))
+      !check_files(options, &models) || (options->emission.example && !check_project(options, &models)))
     return EXIT_WRONG_INPUT;
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
@@ -248,7 +297,8 @@ int verb_emit(struct options *options) {
     return EXIT_WRONG_INPUT;
   }
   if (made) temporary_add(options->output); /* until all files are there */
-  if (!write_models(options, &models)) return EXIT_WRONG_INPUT;
+  if (!write_models(options, &models) || (options->emission.example && !write_project(options, &models)))
+    return EXIT_WRONG_INPUT;
   temporary_keep_all();
   for (int i = 0; options->verbose && i < models.count; i++)
     fprintf(stderr, "%s %s/%s.c with its header, library, main and runtime for %s\n",

@@ -17,7 +17,7 @@ const struct verb verbs[] = {
      "tpDmiyxdOGMujePnvTaV"},
     {"emit", verb_emit, "SPEC... -o DIR [options]",
      "Writes programs as C: for each spec a .c and a .h that need libc and libm alone, and one runtime for all in DIR",
-     "otupDmiyxkdbvTaV"},
+     "otupDmiyxkdEbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmxTaV"},
     {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
      "Prints what the compiler makes of a spec, stage by stage", "stupDmiyxdgbTaV"},

@@ -86,6 +86,8 @@ static const struct option {
     {'w', false, "slow", "NAME=PERCENT", "slow variant NAME down by so much, to see whether that is noticed"},
     {'e', false, "watch", NULL,
      "with train: compile the spec again whenever it is saved, and go on with the weights that still fit"},
+    {'E', false, "project", NULL,
+     "write also a Makefile, a CMakeLists.txt, an example of a program around each model, and a README.md"},
     {'b', false, "bench", NULL, "include the verb bench and the option --trace, which time each kernel"},
     {'v', true, "verbose", NULL, "print what is done"},
     {'T', false, "time-passes", NULL, "print where the time goes: each pass, code generation, the C compiler, loading"},
@@ -342,6 +344,9 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'Y':
     case 'z':
       break; /* compare and shrink read options->given */
+    case 'E':
+      options->emission.example = true;
+      break;
     case 'b':
       options->emission.bench = true;
       break;
