@@ -123,6 +123,9 @@ void pack_rows(struct kernel *k, const struct contraction *x, const struct posit
                const struct expression *depth, int64_t depth_bound);
 /* Whether the contraction goes by tiles in the kernel of the stream at hand, by memory that lies where it will. */
 bool contract_can_stream(struct scheduler *scheduler, const struct value *value, const struct cluster *cluster);
+/* Whether the contraction, which goes so, can leave out what a block does not need of the axis: a sum's last terms, columns or rows. */
+bool contract_can_clip(struct scheduler *scheduler, const struct value *value, const struct cluster *cluster,
+                       const struct axis *axis);
 /* A group of elements of a, each of which is the offset. */
 struct array *contract_offsets(struct kernel *k, const struct contraction *x);
 /* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group], or [batch, row, k] for whole tiles; the strides of x

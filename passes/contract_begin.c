@@ -5,6 +5,8 @@
 #include "passes/contract.h"
 
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension) {
+  const struct expression *needed = stream_needed(dimension->stream, dimension->axis);
+  if (needed) return needed;
   return dimension->axis->size ? kernel_extent(k, dimension->axis) : expression_index(k->arena, dimension->extent);
 }
 

@@ -133,11 +133,18 @@ static void do_tile(struct kernel *k, const struct contraction *x, const struct 
 static const struct expression *panels_of_block(struct arena *arena, const struct contraction *x, struct linear block,
                                                 int64_t panels) {
   const struct expression *count = expression_index(arena, x->blocks_n == 1 ? panels : x->block_panels);
-  if (x->blocks_n == 1 || x->blocks_n * x->block_panels == panels) return count;
+  const struct expression *all = expression_index(arena, panels),
+                          *needed = stream_needed(x->column.stream, x->column.axis);
+  if (!needed && (x->blocks_n == 1 || x->blocks_n * x->block_panels == panels)) return count;
+  if (needed) {
+    const struct expression *width = expression_index(arena, x->width);
+    needed = expression_apply(arena, OP_add, needed, expression_index(arena, x->width - 1), NULL);
+    needed = expression_apply(arena, OP_quotient, needed, width, NULL);
+    all = panels * x->width < x->column.extent ? expression_apply(arena, OP_min, needed, all, NULL) : needed;
+  }
   const struct linear first = linear_scale(arena, block, x->block_panels);
-  const struct expression *left =
-      expression_apply(arena, OP_sub, expression_index(arena, panels), linear_expression(arena, first), NULL);
-  return expression_apply(arena, OP_min, left, count, NULL);
+  const struct expression *left = expression_apply(arena, OP_sub, all, linear_expression(arena, first), NULL);
+  return x->blocks_n == 1 ? left : expression_apply(arena, OP_min, left, count, NULL);
 }
 
 /* All panels of the n block number `block`, for the rows of one tile. */
@@ -175,6 +182,8 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
     if (x->blocks_n > 1)
       kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block),
                                     expression_index(arena, x->blocks_n - 1), NULL));
+    const struct expression *needed = stream_needed(x->column.stream, x->column.axis);
+    if (needed) kernel_if(k, expression_apply(arena, OP_lt, expression_index(arena, whole * x->width), needed, NULL));
     do_tile(k, x, at, work, row, panel, local_panel, rows, expression_index(arena, x->tail_columns));
     kernel_close_to(k, depth);
   }
@@ -185,6 +194,13 @@ static void rows_of_tile(struct kernel *k, const struct contraction *x, const st
                          struct linear row, int rows, struct linear block) {
   const int depth = k->depth;
   struct position own = *at;
+  /* Rows that no block before needed hold no sums yet. */
+  if (at->added && stream_needed(x->row.stream, x->row.axis)) {
+    const struct expression *old = linear_expression(k->arena, x->s->stream->first);
+    own.added = expression_apply(k->arena, OP_where,
+                                 expression_apply(k->arena, OP_lt, linear_expression(k->arena, row), old, NULL),
+                                 expression_index(k->arena, 1), expression_index(k->arena, 0));
+  }
   if (x->a_copied && work & MULTIPLY) {
     own.a = kernel_array(k, "a_rows", contract_type(x), MEMORY_STACK, rows * at->depth_bound);
     own.a->storage = x->a_storage;
@@ -202,10 +218,39 @@ static struct linear rows_behind_tiles(struct kernel *k, const struct contractio
   return linear_from(arena, expression_apply(arena, OP_sub, extent, *rest, NULL), 0, x->row.extent - 1, 0);
 }
 
+/* As many rows as the stream's blocks have so far, by tiles for one block after the other. */
+static void tiles_of_needed(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
+                            const struct expression *needed, struct linear block_n) {
+  struct arena *arena = k->arena;
+  const int64_t rows = x->s->stream->rows, tiles = rows / x->rows, tail = rows % x->rows;
+  const int depth = k->depth;
+  struct linear first = linear_constant(0), tile = first;
+  if (tail) {
+    const struct expression *blocks = expression_apply(arena, OP_quotient, needed, expression_index(arena, rows), NULL);
+    first = linear_scale(arena, kernel_loop(k, LOOP_SERIAL, "rows", blocks, x->row.extent / rows, 1), rows);
+  }
+  const int inner = k->depth;
+  const struct expression *count =
+      tail ? expression_index(arena, tiles)
+           : expression_apply(arena, OP_quotient, needed, expression_index(arena, x->rows), NULL);
+  if (tiles > 1 || !tail) tile = kernel_loop(k, LOOP_SERIAL, "tile", count, tail ? tiles : x->tiles, 1);
+  const struct linear row = linear_add(arena, first, linear_scale(arena, tile, x->rows));
+  if (tiles) rows_of_tile(k, x, at, work, row, x->rows, block_n);
+  kernel_close_to(k, inner);
+  if (tail)
+    rows_of_tile(k, x, at, work, linear_add(arena, first, linear_constant(tiles * x->rows)), (int)tail, block_n);
+  kernel_close_to(k, depth);
+}
+
 static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                            struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
   int depth = k->depth;
+  const struct expression *needed = stream_needed(x->row.stream, x->row.axis);
+  if (needed) {
+    tiles_of_needed(k, x, at, work, needed, block_n);
+    return;
+  }
   if (x->row.axis->size && x->by_columns && work == END) {
     struct linear row = kernel_loop(k, LOOP_SERIAL, "row", kernel_extent(k, x->row.axis), x->row.extent, 1);
     rows_of_tile(k, x, at, work, row, 1, block_n);
@@ -385,7 +430,7 @@ static void pack_ahead(struct kernel *k, struct contraction *x, struct position 
   struct array *packed = kernel_array(k, "packed", type, MEMORY_STACK, count);
   packed->storage = x->b_storage;
   pack_panels(k, x, at, packed, NULL, linear_constant(0), expression_index(arena, x->panels), x->panels,
-              linear_constant(0), contract_extent(k, &x->depth), x->depth.extent);
+              linear_constant(0), expression_index(arena, x->depth.extent), x->depth.extent);
   kernel_go_back(k, &ahead);
   k->packed_ahead += count;
   x->packing = PACK_BUFFER;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "passes/fuse.h"
+#include "passes/stream.h"
 
 static const char *const keep_texts[] = {
     "",
@@ -261,6 +262,13 @@ static void tell_multiplying(struct account *a, const struct told *told) {
   }
 }
 
+static void tell_clipping(struct account *a, const struct told *told) {
+  const struct axis *clipped = told->cluster && told->cluster->stream ? told->cluster->stream->clipped : NULL;
+  if (clipped)
+    line(a, "clips",
+         arena_format(a->s->arena, "%s: past the last row of a block the mask leaves nothing", clipped->name));
+}
+
 static void tell_joining(struct account *a, const struct cluster *cluster, const struct value *root) {
   const struct note *note = note_of(a->s, root);
   if (cluster->values.count < 2 || note->joined == JOIN_NOT || note->joined == JOIN_FIRST) return;
@@ -420,6 +428,7 @@ static const char *account_of(struct account *a, const struct told *told, bool g
   head(a, told);
   a->text = arena_format(a->s->arena, "%s\n", a->text);
   tell_multiplying(a, told);
+  tell_clipping(a, told);
   if (told->cluster)
     tell_cluster(a, told->cluster);
   else

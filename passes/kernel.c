@@ -114,6 +114,8 @@ struct variable *kernel_number(struct kernel *kernel, const char *name, enum typ
 }
 
 const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis) {
+  const struct expression *needed = stream_needed(kernel->scheduler->stream, axis);
+  if (needed) return needed;
   if (!axis->size) return expression_index(kernel->arena, axis->extent);
   struct launch_argument argument = {.number_kind = NUMBER_SIZE, .number = axis->size->index};
   struct variable *number =

@@ -575,6 +575,21 @@ bool contract_can_stream(struct scheduler *s, const struct value *value, const s
   return cluster->values.count == 1 || contract_can_end(&x);
 }
 
+static bool is_alone(const struct dimension *dimension, const struct axis *axis) {
+  return dimension->axis_count == 1 && dimension->axes[0] == axis;
+}
+
+bool contract_can_clip(struct scheduler *s, const struct value *value, const struct cluster *cluster,
+                       const struct axis *axis) {
+  const struct value *product = product_of(s, value);
+  struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
+  bool along;
+  if (decide(&x, &along) != UNTILED_NOT || along || x.by_columns || x.matrix) return false;
+  if (is_alone(&x.depth, axis)) return x.k.count == 0 && x.k_piece >= x.depth.extent && s->stream->rows % x.group == 0;
+  if (stream_adds(s->stream, product)) return is_alone(&x.row, axis) && x.blocks_m == 1;
+  return is_alone(&x.column, axis);
+}
+
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
                                       bool *ended) {
   const struct value *product = product_of(s, value);

@@ -222,6 +222,7 @@ static void vector_row(struct sweep *w, int traversal, int vectors) {
                               .count = kernel_extent(k, axis),
                               .bound = axis->extent,
                               .side = (int64_t)vectors * w->s->target->lanes,
+                              .is_whole = stream_needed(w->s->stream, axis) != NULL,
                               .body = run_body,
                               .context = &context});
 }

@@ -31,6 +31,10 @@ int64_t stream_extent(const struct stream *stream, const struct axis *axis) {
   return stream && axis == stream->blocked ? stream->rows : axis->extent;
 }
 
+const struct expression *stream_needed(const struct stream *stream, const struct axis *axis) {
+  return stream && axis == stream->clipped ? stream->needed : NULL;
+}
+
 struct linear stream_coordinate(struct arena *arena, const struct stream *stream, const struct axis *axis,
                                 struct linear at) {
   return stream && axis == stream->blocked ? linear_add(arena, stream->first, at) : at;
@@ -90,6 +94,8 @@ static void open_around(struct scheduler *s, struct stream *stream, struct kerne
   struct linear block = kernel_loop(k, LOOP_SERIAL, "block", expression_index(arena, blocks), blocks, 1);
   stream->first = linear_scale(arena, block, stream->rows);
   stream->block = linear_expression(arena, block);
+  if (stream->clipped)
+    stream->needed = linear_expression(arena, linear_add(arena, stream->first, linear_constant(stream->rows)));
 }
 
 void schedule_stream(struct scheduler *s, struct stream *stream) {
@@ -100,6 +106,7 @@ void schedule_stream(struct scheduler *s, struct stream *stream) {
     for (int j = 0; j < cluster->values.count; j++) array_push(s->arena, &all->values, cluster->values.items[j]);
   }
   struct kernel *k = kernel_new(s, all->values.items[all->values.count - 1], "");
+  stream_clip(s, stream);
   s->stream = stream;
   open_around(s, stream, k);
   stream->kernel = k;

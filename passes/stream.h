@@ -16,11 +16,14 @@ struct stream {
   int around_count;
   const struct axis *blocked;
   int64_t rows; /* of a block; it divides the extent of the blocked axis */
+  /* Of this axis the block at hand needs the first elements alone, as many as there are rows up to its last one (stream_clip.c); or NULL. */
+  const struct axis *clipped;
   /* Where the kernel that is being written is: */
   struct kernel *kernel; /* NULL: it is only tried whether one can be written */
   struct coordinates coordinates; /* along the axes around */
   struct linear first; /* of the rows of the block */
   const struct expression *block; /* the number of the block; NULL where there is one */
+  const struct expression *needed; /* how many elements of the clipped axis; NULL: all */
   int launch; /* the number of its launch in the routine, once it is written */
 };
 
@@ -29,6 +32,10 @@ int64_t stream_batch(const struct value *contraction);
 /* Whether all axes are of one operand of the contraction and not of the other: its result has rows along them. */
 bool stream_are_rows(const struct value *contraction, struct axis *const *axes, int count);
 
+/* Finds the axis that is clipped. */
+void stream_clip(struct scheduler *scheduler, struct stream *stream);
+/* How many elements of the axis the block at hand needs; NULL: all, also without a stream. */
+const struct expression *stream_needed(const struct stream *stream, const struct axis *axis);
 /* Whether the axis is a loop around the stream's clusters; false without a stream. */
 bool stream_is_around(const struct stream *stream, const struct axis *axis);
 /* How many elements of the axis the clusters' own loops run over; without a stream all. */

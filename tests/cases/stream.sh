@@ -29,6 +29,51 @@ for threads in 1 3; do same_bits "$specs/shakespeare.lam" 'stream(rows = 8, agai
 expect_equal "$(streams_of "$specs/shakespeare.lam" train 'stream(again = 0)')" 9
 expect_equal "$(streams_of "$specs/shakespeare.lam" train -stream)" 0
 
+# Under a causal mask the loops over keys end at the last row of a block, in predictions and in training, whichever way the mask is written:
+# the same bits, for tiles that divide a block and for such that do not, in 16 bits, and by several threads.
+clips() { lamella show "$1" "${settings[@]}" --graph="$2" --passes="$3" --stage=clusters | grep -c '^  clips        past: past the last row'; }
+settings=(-D repeat.h=1 -D embed=64 -D seq=128 -D pos=128 -D train.batch=2 -D train.eval=0)
+trained plain.safetensors "$specs/shakespeare.lam" -stream
+for passes in 'stream(again = 0)' 'stream(again = 0), tile(rows = 5)' 'stream(again = 0), tile(rows = 12)'; do
+  same_bits "$specs/shakespeare.lam" "$passes"
+  same_bits "$specs/shakespeare.lam" "$passes" --threads 3
+  expect_equal "$(clips "$specs/shakespeare.lam" train "$passes")" 9 "clusters that end early, $passes"
+done
+expect_equal "$(clips "$specs/shakespeare.lam" predict 'stream(rows = 64)')" 3 "clusters of predictions"
+expect_equal "$(clips "$specs/shakespeare.lam" train 'stream(again = 0, rows = 16)')" 0 "blocks of fewer rows than sums have lanes"
+lamella show "$specs/shakespeare.lam" "${settings[@]}" --passes='stream(again = 0, rows = 64)' --stage=c >clipped.c
+grep -q 'past < block \* 64 + 64; past += 64' clipped.c || fail "rows do not end early"
+trained plain.safetensors "$specs/shakespeare.lam" '-stream, mixed(bf16)'
+same_bits "$specs/shakespeare.lam" 'mixed(bf16), stream(again = 0, rows = 64)'
+settings+=(-D "data.text=$specs/data/tinyshakespeare.txt")
+for mask in 'position(seq) - position(past) >= 0' 'not (position(past) > position(seq))' 'position(past) - position(seq) < 1 and position(past) < 1000'; do
+  sed "s/^    x = x + attn: causal_attention.*/    x = x + attn: own_attention(ln_1: layernorm(x, embed))/" "$specs/shakespeare.lam" >own.lam
+  { grep '^use' own.lam; cat <<END_OF_SPEC; grep -v '^use' own.lam; } >masked.lam
+fn own_attention(x) over embed, head, key, seq {
+  axis part = 3
+  axis past == seq
+  y = c_attn: linear(x, embed, part * head * key)
+  q, k, v = y[part = 0], y[part = 1], y[part = 2]
+  k = cached(k[seq -> past])
+  v = cached(v[seq -> past])
+  o = attend(q, k, v, $mask, key, past)
+  return c_proj: linear(o, head * key, embed)
+}
+END_OF_SPEC
+  trained plain.safetensors masked.lam -stream
+  same_bits masked.lam 'stream(again = 0, rows = 64)'
+  expect_equal "$(clips masked.lam train 'stream(again = 0, rows = 64)')" 9 "$mask"
+done
+# What a mask leaves in on the other side, or one position further, is not left out.
+for mask in 'position(past) >= position(seq)' 'position(past) - position(seq) < 2' 'position(past) <= position(seq) or position(past) < 4'; do
+  sed "s/attend(q, k, v, .*, key, past)/attend(q, k, v, $mask, key, past)/" masked.lam >other.lam
+  sed -i '/^generate/,$d' other.lam
+  trained plain.safetensors other.lam -stream
+  same_bits other.lam 'stream(again = 0, rows = 64)'
+  expect_equal "$(clips other.lam train 'stream(again = 0, rows = 64)')" 0 "$mask"
+done
+settings=(-D repeat.h=1 -D embed=64 -D train.batch=4 -D train.eval=0)
+
 # Written by a user: other names, axes in another order, a bias that is learnt for each head, and one for each distance.
 cat >looks.lam <<'END_OF_SPEC'
 use "std/transformer.lam"
