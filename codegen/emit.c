@@ -134,26 +134,31 @@ void emit_banner(struct text *text, const char *title) {
   text_raw(text, " */\n");
 }
 
+const char *emit_core_files(const struct emitter *emitter) {
+  const char *name = emitter->program->name, *core = arena_format(emitter->arena, "%s.c", name);
+  return emit_baked_bytes(emitter) ? arena_format(emitter->arena, "%s %s_weights.c", core, name) : core;
+}
+
 static void opening_comment(struct emitter *emitter, struct text *text) {
   const struct program *program = emitter->program;
   const struct target *target = emitter->target;
-  const char *name = program->name;
+  const char *name = program->name, *core = emit_core_files(emitter);
   bool verbs[EMITTED_VERBS];
   emit_verbs(program, verbs);
   text_comment(
       text,
-      arena_format(emitter->arena,
-                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
-                   "  cc -O2 %s*.c lamella*.c -o %s -lm              a program, with one thread\n"
-                   "  cc -O2 -fopenmp %s*.c lamella*.c -o %s -lm     with all threads; the results are the same\n"
-                   "  cc -O2 -c %s.c lamella.c      to call from another program: see %s.h",
-                   name, program->model ? program->model : name, program->spec ? program->spec : name,
-                   verbs[0] && verbs[2] ? ", its training and its generation"
-                   : verbs[0]           ? " and its training"
-                   : verbs[2]           ? " and its generation"
-                                        : "",
-                   target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name,
-                   name, name));
+      arena_format(
+          emitter->arena,
+          "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
+          "To call it from another program, see %s.h, and compile %s with lamella.c. With -fopenmp it has all threads; "
+          "the results are the same. Its own program, for one thread:\n"
+          "  cc -O2 %s %s_main.c lamella.c lamella_runtime.c -o %s -lm",
+          name, program->model ? program->model : name, program->spec ? program->spec : name,
+          verbs[0] && verbs[2] ? ", its training and its generation"
+          : verbs[0]           ? " and its training"
+          : verbs[2]           ? " and its generation"
+                               : "",
+          target->description ? target->description : target->name, LAMELLA_VERSION, name, core, core, name, name));
 }
 
 /* Prints the kernels and routines, which need nothing of the library or the runtime. */

@@ -94,6 +94,8 @@ struct emitter {
 /* --- emit.c */
 /* Prints the comment "---- title ----", of the full width. */
 void emit_banner(struct text *text, const char *title);
+/* The sources of the model alone: "gpt2.c", with "gpt2_weights.c" where there is one. */
+const char *emit_core_files(const struct emitter *emitter);
 
 /* --- emit_structs.c */
 void emit_layout(struct emitter *emitter);

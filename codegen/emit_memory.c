@@ -45,7 +45,7 @@ static void set_ports(struct emitter *emitter, struct text *text) {
       if (!emit_is_scalar(field)) {
         text_line(text, "m->%s.%s = (void *)(arrays + %lld);", owner->member, field->name, (long long)place);
         place += port_bytes(emitter, field);
-      } else if (!strcmp(field->sample->label, "steps") && training && training->steps >= 0) {
+      } else if (field->sample->run_input == RUN_STEPS && training && training->steps >= 0) {
         text_line(text, "m->%s.%s = %lld;", owner->member, field->name, (long long)training->steps);
       }
     }

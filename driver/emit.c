@@ -111,7 +111,10 @@ static const char *title(struct arena *arena, const struct model *model) {
 static const char *clash(struct arena *arena, const struct model *x, const struct model *y) {
   /* The macro that guards a header is the name in capitals, and there are file systems to which both are one. */
   if (!strcasecmp(x->name, y->name)) return arena_format(arena, "the name %s", y->name);
-  if (!strcmp(arena_format(arena, "%s_main", x->name), y->name)) return arena_format(arena, "the file %s.c", y->name);
+  static const char *const endings[] = {main_ending, example_ending, weights_ending};
+  for (int i = 0; i < 3; i++)
+    if (!strcmp(arena_format(arena, "%s%s", x->name, endings[i]), arena_format(arena, "%s.c", y->name)))
+      return arena_format(arena, "the file %s.c", y->name);
   static const char *const kinds[] = {"struct", "enum"}; /* which share their names */
   for (int i = 0; x->header && i < 2; i++)
     if (strstr(x->header, arena_format(arena, "\n%s %s {", kinds[i], y->name)))
@@ -146,8 +149,7 @@ static bool is_emitted(const char *path, const char *name) {
   text[fread(text, 1, sizeof text - 1, file)] = 0;
   fclose(file);
   if (!*text) return true;
-  /* Those of a project begin otherwise. */
-  if (!strncmp(text, "# ", 2) || !strncmp(text, "<!-- ", 5)) return strstr(text, "Written by Lamella ") != NULL;
+  if (project_is_own(text)) return true;
   if (strncmp(text, "/* ", 3) != 0 || !(end = strstr(text, "*/"))) return false;
   *end = 0;
   size_t length = 0; /* a comment of several lines, as one */
@@ -237,9 +239,10 @@ static bool write_models(struct options *options, const models *models) {
   return good;
 }
 
-static const char *read_part(struct options *options, const char *name, const char *ending) {
-  const struct source *source =
-      source_read(options->arena, arena_format(options->arena, "%s/%s%s", options->output, name, ending));
+/* The text of a file that was emitted before; NULL where there is none, or one of the user's. */
+static const char *own_part(struct options *options, const char *name, const char *ending) {
+  const char *path = arena_format(options->arena, "%s/%s%s", options->output, name, ending);
+  const struct source *source = is_emitted(path, name) ? source_read(options->arena, path) : NULL;
   return source ? source->text : NULL;
 }
 
@@ -249,9 +252,9 @@ static struct project_model *project_models(struct options *options, const model
   for (int i = 0; i < models->count; i++) {
     const struct model *model = &models->items[i];
     list[i].name = model->name;
-    list[i].example = model->spec ? model->emitted.example : read_part(options, model->name, example_ending);
+    list[i].example = model->spec ? model->emitted.example : own_part(options, model->name, example_ending);
     list[i].has_weights =
-        model->spec ? model->emitted.weights != NULL : read_part(options, model->name, weights_ending) != NULL;
+        model->spec ? model->emitted.weights != NULL : own_part(options, model->name, weights_ending) != NULL;
   }
   return list;
 }
@@ -284,6 +287,16 @@ int verb_emit(struct options *options) {
   }
   if (options->frontend.name && options->specs.count > 1) {
     fprintf(stderr, "lamella emit: --name names one spec; emit the specs one after the other into the same folder\n");
+    return EXIT_USAGE;
+  }
+  /* A folder that has a project keeps one that is about what is there. */
+  const struct source *makefile = source_read(arena, arena_format(arena, "%s/%s", options->output, project_files[0]));
+  if (makefile && project_is_own(makefile->text)) options->emission.example = true;
+  if (options->emission.example && options->emission.bench) {
+    fprintf(
+        stderr,
+        "lamella emit: --bench has kernels that lamella_runtime.c times, which the examples of a project do without; "
+        "leave one of the two out, or emit into another folder\n");
     return EXIT_USAGE;
   }
   models models = {0};

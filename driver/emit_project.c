@@ -1,17 +1,27 @@
 /* Files by which a folder of emitted models is built: with make, with CMake, and by hand. */
 #include <string.h>
+#include <strings.h>
 
 #include "driver/driver.h"
 #include "driver/project.h"
 
-#define WRITTEN "Written by Lamella " LAMELLA_VERSION ", and anew by every `lamella emit --project`."
+#define WRITTEN_BY "Written by Lamella "
+#define WRITTEN WRITTEN_BY LAMELLA_VERSION ", and anew whenever `lamella emit` writes into this folder."
 
 const char *project_taken_name(const struct project_model *models, int count) {
-  static const char *const targets[] = {"all", "clean"};
+  /* Targets, and what make reads first, on file systems too where letters of both cases are one. */
+  static const char *const taken[] = {"all", "clean", "makefile", "gnumakefile"};
   for (int i = 0; i < count; i++)
-    for (int k = 0; k < 2; k++)
-      if (!strcmp(models[i].name, targets[k])) return models[i].name;
+    for (int k = 0; k < 4; k++)
+      if (!strcasecmp(models[i].name, taken[k])) return models[i].name;
   return NULL;
+}
+
+bool project_is_own(const char *text) {
+  const char *second = strchr(text, '\n');
+  const bool makefile =
+      !strncmp(text, "# ", 2) && second && !strncmp(second, "\n# " WRITTEN_BY, strlen("\n# " WRITTEN_BY));
+  return makefile || !strncmp(text, "<!-- " WRITTEN_BY, strlen("<!-- " WRITTEN_BY));
 }
 
 /* "BEFORE NAME AFTER" for each model. */
@@ -44,8 +54,10 @@ const char *project_makefile(struct arena *arena, const struct project_model *mo
   for (int i = 0; i < count; i++) {
     const char *name = models[i].name, *core = core_of(arena, &models[i], ".o");
     const char *objects = arena_format(arena, "%s_main.o %s lamella.o lamella_runtime.o", name, core);
-    text = arena_format(arena, "%s%s: %s\n\t$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) %s -o $@ -lm\n%s.o %s_main.o: %s.h\n",
-                        text, name, objects, objects, name, name, name);
+    text = arena_format(arena,
+                        "%s%s: %s\n\t$(CC) $(CFLAGS) $(OPENMP) $(LDFLAGS) %s -o $@ -lm\n%s.o: %s.h\n%s_main.o: %s.h "
+                        "lamella.h lamella_runtime.h\n",
+                        text, name, objects, objects, name, name, name, name);
     if (!models[i].example) continue;
     objects = arena_format(arena, "%s_example.o %s lamella.o", name, core);
     text = arena_format(arena,
@@ -53,7 +65,7 @@ const char *project_makefile(struct arena *arena, const struct project_model *mo
                         text, name, objects, objects, name, name);
   }
   return arena_format(arena,
-                      "%s\n"
+                      "%slamella.o: lamella.h\nlamella_runtime.o: lamella.h lamella_runtime.h\n\n"
                       ".c.o:\n"
                       "\t$(CC) $(CPPFLAGS) $(CFLAGS) $(OPENMP) -c $< -o $@\n"
                       "clean:\n"

@@ -225,8 +225,7 @@ static struct formula formula_of(struct formulas *f, const struct value *value) 
   const bool named = value->name || value->call;
   if (own || (!view && (named || kernel_uses(f->kernel->scheduler, value) > 1))) {
     /* One without a name that is used more than once: an operation's noun says something of a function alone. Other nouns do. */
-    const bool telling =
-        op_facts[value->op].class == CLASS_UNARY || strcmp(value_noun(value), op_facts[value->op].noun) != 0;
+    const bool telling = op_facts[value->op].class == CLASS_UNARY || value_noun(value) != op_facts[value->op].noun;
     const char *name = title_of(f, value, own || named || telling ? value_title(arena, value) : "t");
     define(f, value, name);
     formula = atom(name);

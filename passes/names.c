@@ -100,12 +100,19 @@ static bool is_scaled(const struct value *value) {
          (value->inputs[0]->op == OP_constant || value->inputs[1]->op == OP_constant);
 }
 
+/* What the value sums the squares of, where it does that and has no name; or NULL. */
+static const struct value *squared(const struct value *value) {
+  const struct value *term = value->op == OP_reduce_sum && is_nameless(value) ? value->inputs[0] : NULL;
+  return term && term->op == OP_mul && term->inputs[0] == term->inputs[1] ? term->inputs[0] : NULL;
+}
+
 const char *value_noun(const struct value *value) {
   static const char *const nouns[2][2] = {{"squares", "all_squares"}, {"scaled_squares", "all_scaled_squares"}};
-  const bool adds = value->op == OP_add && is_nameless(value->inputs[1]);
-  const struct value *sum = adds ? value->inputs[1] : value;
-  const struct value *term = sum->op == OP_reduce_sum ? sum->inputs[0] : NULL;
-  if (term && term->op == OP_mul && term->inputs[0] == term->inputs[1]) return nouns[is_scaled(term->inputs[0])][adds];
+  const bool all = value->op == OP_add && is_nameless(value);
+  const struct value *first = value;
+  while (first->op == OP_add && is_nameless(first) && squared(first->inputs[1])) first = first->inputs[0];
+  const struct value *one = squared(first), *last = all ? squared(value->inputs[1]) : one;
+  if (one && last && is_scaled(one) == is_scaled(last)) return nouns[is_scaled(one)][all];
   return is_scaled(value) ? "scaled" : op_facts[value->op].noun;
 }
 

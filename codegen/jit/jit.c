@@ -100,8 +100,10 @@ static void part_load(struct part *part) {
 
 static struct part clang_part = {
     .file = "liblamella-clang.so", .symbol = "lamella_clang_part", .room = 448 << 20, .once = PTHREAD_ONCE_INIT};
-static struct part load_part = {
-    .file = "liblamella-load.so", .symbol = "lamella_load_part", .room = 64 << 20, .once = PTHREAD_ONCE_INIT};
+static struct part load_part = {.file = "liblamella-load.so",
+                                .symbol = "lamella_load_part",
+                                .room = (size_t)LAMELLA_LOADER_ROOM << 20,
+                                .once = PTHREAD_ONCE_INIT};
 static void load_clang(void) { part_load(&clang_part); }
 static void load_load(void) { part_load(&load_part); }
 

@@ -1,6 +1,6 @@
 /* C text to running code without a compiler process: Clang's libraries make an object in memory, LLVM's ORC links it into this
    process. Both sit in shared objects that are loaded by the first call that needs them (liblamella-clang.so, 200 MB of
-   libraries, and liblamella-load.so, 30 MB), so a command that never compiles starts without them; they are sought
+   libraries, and liblamella-load.so, 30 MB where LLVM's archives were there), so a command that never compiles starts without them; they are sought
    beside the executable, in ../lib/lamella (or as the installation has it), and in $LAMELLA_JIT alone where that is set.
 
    Errors are texts: a function that fails returns false or NULL and sets *message, which the caller frees. Every function may be

@@ -63,4 +63,44 @@ expect_equal "$(cat own/Makefile)" 'all: ; echo mine' "the user's Makefile"
 if lamella emit all.lam --target=portable --project -o other 2>stderr; then fail "a program called all"; fi
 expect_contains "$(cat stderr)" "cannot build a program that is called all; give it another name by --name"
 [[ ! -e other ]] || fail "something was written"
+for name in Makefile makefile; do
+  if lamella emit all.lam --name=$name --target=portable --project -o other 2>stderr; then fail "a program called $name"; fi
+done
+echo '# mine; the sources were Written by Lamella' >own/Makefile
+if lamella emit small.lam --target=portable --project -o own 2>stderr; then fail "a Makefile that speaks of Lamella was lost"; fi
+if lamella emit small.lam --target=portable --project --bench -o other 2>stderr; then fail "--bench"; fi
+expect_contains "$(cat stderr)" "--bench has kernels that lamella_runtime.c times, which the examples of a project do without"
+# No model's file is another's.
+for ending in main example weights; do
+  cp all.lam small_$ending.lam
+  if lamella emit small.lam small_$ending.lam --target=portable -o other 2>stderr; then fail "small_$ending.c is two files"; fi
+  expect_contains "$(cat stderr)" "would both have the file small_$ending.c"
+done
+# An example of the user's is none of the project's.
+lamella emit small.lam --target=portable -o mixed
+echo 'int mine;' >mixed/small_example.c
+lamella emit all.lam --name=third --target=portable --project -o mixed
+expect_equal "$(cat mixed/small_example.c)" 'int mine;' "the user's example"
+grep -q small_example mixed/Makefile && fail "the user's example is built"
+make -s -C mixed OPENMP= CFLAGS=-O0 >make.out 2>&1 || fail "make beside an example of the user's: $(cat make.out)"
+# A project stays one: what is emitted into its folder later is in it, too.
+lamella emit all.lam --name=third --target=portable --only=predict -o mixed
+touch mixed/lamella.h
+make -s -C mixed OPENMP= CFLAGS=-O0 >make.out 2>&1 || fail "make again: $(cat make.out)"
+
+# Training: batches before their step, and the spec's number of steps. Generation: what is prepared before the first step. Reals of double.
+lamella emit "$SPECS/shakespeare.lam" -D train.accumulate=4 --only=train --target=portable --project -o training
+grep -q 'shakespeare_accumulate(m, 1' training/shakespeare_example.c || fail "no batch is accumulated"
+grep -q 'steps = 1' training/shakespeare_example.c && fail "the number of steps is lost"
+lamella emit "$SPECS/translate.lam" --only=step --target=portable --project -o generation
+grep -n 'translate_prepare(m\|translate_step(m' generation/translate_example.c | grep -q prepare || fail "nothing is prepared"
+lamella emit small.lam --target=reference --project -o double
+for compiler in gcc clang-19; do
+  for file in training/shakespeare generation/translate double/small; do
+    $compiler "${strict[@]}" -fsyntax-only ${file}_example.c || fail "$compiler: ${file}_example.c has warnings"
+  done
+done
+# The command at the head of the file is the one that compiles its program.
+sed -n 's|^     cc \(.*\) \*/$|cc \1|p' double/small.c | head -n 1 >command
+(cd double && bash -e ../command && ./small info >/dev/null) || fail "the command fails: $(cat command)"
 exit 0
