@@ -119,6 +119,19 @@ static bool is_in_block(const struct clip *c, const struct value *value) {
   return place && place->in_block;
 }
 
+/* Whether a value of the block is read along another axis than it has there, of which nobody knows where it ends. */
+static bool reads_moved(const struct clip *c, const struct value *value, bool moved) {
+  if (note_of(c->s, value)->place) return moved && is_in_block(c, value);
+  const struct axis *const axes[] = {c->axis, c->stream->blocked};
+  for (int i = 0; i < 2; i++)
+    moved =
+        moved || (op_facts[value->op].class == CLASS_VIEW && (value->axis == axes[i] || value->result == axes[i] ||
+                                                              axis_listed(value->list, value->list_count, axes[i])));
+  for (int i = 0; i < value->input_count; i++)
+    if (reads_moved(c, value->inputs[i], moved)) return true;
+  return false;
+}
+
 /* Sums of products end early where one factor is 0. What has the axis itself is either read by the stream alone, or summed over all blocks. */
 static bool suits_contraction(struct clip *c, const struct cluster *cluster) {
   const struct value *first = cluster->values.items[0], *product = product_of(c->s, first);
@@ -127,7 +140,9 @@ static bool suits_contraction(struct clip *c, const struct cluster *cluster) {
   if (!contract_can_clip(c->s, first, cluster, c->axis)) return false;
   bool kept = true; /* what goes on from the product is read by the stream alone */
   for (int i = 0; i < cluster->values.count; i++) kept = kept && is_in_block(c, cluster->values.items[i]);
-  return (has && kept) || becomes(c, product->inputs[0], 0) || becomes(c, product->inputs[1], 0);
+  if (has && kept) return true;
+  if (has && !stream_adds(c->stream, product)) return false;
+  return becomes(c, product->inputs[0], 0) || becomes(c, product->inputs[1], 0);
 }
 
 static bool suits_sweep(struct clip *c, const struct cluster *cluster) {
@@ -140,6 +155,17 @@ static bool suits_sweep(struct clip *c, const struct cluster *cluster) {
       return false;
   }
   return true;
+}
+
+static bool suits(struct clip *c, const struct cluster *cluster) {
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i], *product = product_of(c->s, value);
+    for (int j = 0; j < value->input_count; j++)
+      if (value->inputs[j] != product && reads_moved(c, value->inputs[j], false)) return false;
+    for (int j = 0; j < product->input_count; j++)
+      if (reads_moved(c, product->inputs[j], false)) return false;
+  }
+  return cluster->kind == CLUSTER_CONTRACT ? suits_contraction(c, cluster) : suits_sweep(c, cluster);
 }
 
 /* The one axis that sweeps of the stream reduce; NULL where they reduce several. */
@@ -161,11 +187,8 @@ void stream_clip(struct scheduler *s, struct stream *stream) {
   /* Sums go by groups of vectors, whose order must be that of the whole row. */
   if (stream->rows % (SUM_LANES * sum_unroll(axis->extent))) return;
   s->stream = stream;
-  bool suits = true;
-  for (int i = 0; i < stream->clusters.count && suits; i++) {
-    const struct cluster *cluster = stream->clusters.items[i];
-    suits = cluster->kind == CLUSTER_CONTRACT ? suits_contraction(c, cluster) : suits_sweep(c, cluster);
-  }
+  bool all = true;
+  for (int i = 0; i < stream->clusters.count; i++) all = all && suits(c, stream->clusters.items[i]);
   s->stream = NULL;
-  if (suits) stream->clipped = axis;
+  if (all) stream->clipped = axis;
 }

@@ -72,6 +72,12 @@ for mask in 'position(past) >= position(seq)' 'position(past) - position(seq) < 
   same_bits other.lam 'stream(again = 0, rows = 64)'
   expect_equal "$(clips other.lam train 'stream(again = 0, rows = 64)')" 0 "$mask"
 done
+# What is read along another axis than it was computed is computed whole.
+body='w = softmax(q @key k \/ 4, past, where = position(past) <= position(seq))\n  axis later == seq\n  o = (w @past v) + w[past -> later] @later (q[seq -> later])'
+sed "s/^  o = attend.*/  $body/; /^generate/,\$d" masked.lam >odd.lam
+trained plain.safetensors odd.lam -stream
+for passes in 'stream(again = 0, rows = 64)' 'stream(rows = 64)' 'stream(rows = 64), tile(work = 0)'; do same_bits odd.lam "$passes"; done
+expect_equal "$(clips odd.lam predict 'stream(rows = 64)')" 0 "weights that are read along another axis"
 settings=(-D repeat.h=1 -D embed=64 -D train.batch=4 -D train.eval=0)
 
 # Written by a user: other names, axes in another order, a bias that is learnt for each head, and one for each distance.
