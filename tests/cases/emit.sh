@@ -5,7 +5,7 @@
 # runtime, and models of one program share a runtime.
 . "$(dirname "$0")/../lib.sh"
 
-most=7780 most_vendored=4999 # lines: the whole program, and the four files that another program takes
+most=7780 most_vendored=5000 # lines: the whole program, and the four files that another program takes
 
 # Modules of the runtime that GPT-2 does not use are left out; the other specs have the modules that they use.
 lamella emit "$SPECS/gpt2.lam" -o first
