@@ -259,18 +259,17 @@ static struct project_model *project_models(struct options *options, const model
   return list;
 }
 
-static bool write_project(struct options *options, const models *models) {
-  const struct project_model *list = project_models(options, models);
+static bool write_project(struct options *options, const struct project_model *list, int count) {
   const char *(*const texts[])(struct arena *, const struct project_model *, int) = {project_makefile, project_cmake,
                                                                                      project_readme};
   bool good = true;
   for (int k = 0; k < 3; k++)
-    good = good && write_part(options, project_files[k], "", texts[k](options->arena, list, models->count));
+    good = good && write_part(options, project_files[k], "", texts[k](options->arena, list, count));
   return good;
 }
 
-static bool check_project(struct options *options, const models *models) {
-  const char *taken = project_taken_name(project_models(options, models), models->count);
+static bool check_project(const struct project_model *list, int count) {
+  const char *taken = project_taken_name(list, count);
   if (taken)
     fprintf(stderr,
             "lamella: error: the Makefile of --project cannot build a program that is called %s; give it another name "
@@ -301,8 +300,10 @@ int verb_emit(struct options *options) {
   }
   models models = {0};
   if (!compile_specs(options, &models) || !find_neighbours(options, &models) || !check_names(options, &models) ||
-      !check_files(options, &models) || (options->emission.example && !check_project(options, &models)))
+      !check_files(options, &models))
     return EXIT_WRONG_INPUT;
+  const struct project_model *project = options->emission.example ? project_models(options, &models) : NULL;
+  if (project && !check_project(project, models.count)) return EXIT_WRONG_INPUT;
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
     fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(arena, options->output),
@@ -310,7 +311,7 @@ int verb_emit(struct options *options) {
     return EXIT_WRONG_INPUT;
   }
   if (made) temporary_add(options->output); /* until all files are there */
-  if (!write_models(options, &models) || (options->emission.example && !write_project(options, &models)))
+  if (!write_models(options, &models) || (project && !write_project(options, project, models.count)))
     return EXIT_WRONG_INPUT;
   temporary_keep_all();
   for (int i = 0; options->verbose && i < models.count; i++)
